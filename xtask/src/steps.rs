@@ -1,0 +1,247 @@
+//! The table of steps: what `cargo xtask ci` and `cargo xtask test` consist of.
+//!
+//! A step is a name, a command and what it needs. Builds with other flags than the plain ones have
+//! a build folder of their own, so that no step throws away what another has built; `{target}` in a
+//! command stands for the common build folder.
+
+use crate::exec::Outcome;
+use crate::packages::Need;
+use crate::{instructions, peers, tidy, valgrind};
+
+/// One named thing to run.
+pub(crate) struct Step {
+    pub(crate) name: &'static str,
+    pub(crate) what: &'static str,
+    pub(crate) needs: &'static [Need],
+    pub(crate) action: Action,
+}
+
+/// How a step is run.
+pub(crate) enum Action {
+    /// Each command has to end with success.
+    Commands(&'static [Cmd]),
+    /// A test command that has to run at least one test.
+    Tests(Cmd),
+    /// A function of this program.
+    Own(fn() -> Outcome),
+}
+
+/// A program with its arguments and its additional environment.
+pub(crate) struct Cmd {
+    pub(crate) env: &'static [(&'static str, &'static str)],
+    pub(crate) argv: &'static [&'static str],
+}
+
+const fn cmd(argv: &'static [&'static str]) -> Cmd {
+    Cmd { env: &[], argv }
+}
+
+/// The checks that come before the tests in CI.
+pub(crate) const CHECKS: &[Step] = &[
+    Step {
+        name: "peers",
+        what: "packages that tests need",
+        needs: &[],
+        action: Action::Own(peers::run),
+    },
+    Step {
+        name: "tidy",
+        what: "house rules",
+        needs: &[],
+        action: Action::Own(tidy::run),
+    },
+    Step {
+        name: "clippy",
+        what: "lints, as errors",
+        needs: &[Need::Cargo("clippy")],
+        action: Action::Commands(&[cmd(&[
+            "cargo",
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ])]),
+    },
+    Step {
+        name: "doc",
+        what: "documentation warnings, as errors",
+        needs: &[],
+        action: Action::Commands(&[Cmd {
+            env: &[("RUSTDOCFLAGS", "-Dwarnings")],
+            argv: &["cargo", "doc", "--workspace", "--no-deps", "--quiet"],
+        }]),
+    },
+];
+
+/// The filters of the tests that use memory by hand and make no system call.
+pub(crate) const MEMORY_TESTS: [&str; 2] = ["memory::", "ring::slab"];
+
+/// The tests, from the cheapest to those that need a build of their own.
+pub(crate) const TESTS: &[Step] = &[
+    Step {
+        name: "unit",
+        what: "unit and integration tests of every room, fuzz corpora replayed",
+        needs: &[],
+        action: Action::Tests(cmd(&["cargo", "test", "--workspace", "--no-fail-fast"])),
+    },
+    Step {
+        name: "valgrind",
+        what: "buffers, regions and slab under memcheck",
+        needs: &[Need::Program("valgrind")],
+        action: Action::Own(valgrind::memory_tests),
+    },
+    Step {
+        name: "counting",
+        what: "allocations and system calls per I/O, optimised build",
+        needs: &[],
+        action: Action::Tests(cmd(&[
+            "cargo",
+            "test",
+            "--release",
+            "-p",
+            "byway-engine",
+            "--test",
+            "counting",
+        ])),
+    },
+    Step {
+        name: "examples",
+        what: "the three levels of the library API",
+        needs: &[],
+        action: Action::Commands(&[
+            cmd(&[
+                "cargo",
+                "run",
+                "--release",
+                "-p",
+                "byway-engine",
+                "--example",
+                "reactor_native",
+            ]),
+            cmd(&[
+                "cargo",
+                "run",
+                "--release",
+                "-p",
+                "byway-engine",
+                "--example",
+                "client",
+            ]),
+            cmd(&[
+                "cargo",
+                "run",
+                "--release",
+                "-p",
+                "byway-engine",
+                "--example",
+                "poll_queue",
+            ]),
+        ]),
+    },
+    Step {
+        name: "instructions",
+        what: "instructions per operation against the recorded ones",
+        needs: &[Need::Program("valgrind")],
+        action: Action::Own(instructions::gate),
+    },
+    Step {
+        name: "sim",
+        what: "crashes and faults under forty seeds",
+        needs: &[],
+        action: Action::Commands(&[cmd(&[
+            "cargo",
+            "run",
+            "--release",
+            "-p",
+            "byway-sim",
+            "--",
+            "--seed",
+            "1..40",
+        ])]),
+    },
+    Step {
+        name: "asan",
+        what: "buffers, regions and slab under AddressSanitizer",
+        needs: &[],
+        action: Action::Tests(Cmd {
+            env: &[
+                ("RUSTC_BOOTSTRAP", "1"),
+                ("RUSTFLAGS", "-Zsanitizer=address"),
+            ],
+            argv: &[
+                "cargo",
+                "test",
+                "-p",
+                "byway-engine",
+                "--lib",
+                "--target",
+                "x86_64-unknown-linux-gnu",
+                "--target-dir",
+                "{target}/asan",
+                "--",
+                MEMORY_TESTS[0],
+                MEMORY_TESTS[1],
+            ],
+        }),
+    },
+    Step {
+        name: "loom",
+        what: "every interleaving of the cross-core rings",
+        needs: &[],
+        action: Action::Tests(Cmd {
+            env: &[
+                ("RUSTFLAGS", "--cfg loom"),
+                ("CARGO_PROFILE_RELEASE_LTO", "off"),
+                ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+            ],
+            argv: &[
+                "cargo",
+                "test",
+                "-p",
+                "byway-engine",
+                "--release",
+                "--lib",
+                "--target-dir",
+                "{target}/loom",
+                "loom_",
+            ],
+        }),
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique() {
+        let mut names: Vec<_> = CHECKS.iter().chain(TESTS).map(|step| step.name).collect();
+        let before = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), before);
+    }
+
+    #[test]
+    fn flags_that_change_the_build_come_with_a_folder_of_their_own() {
+        let commands = CHECKS
+            .iter()
+            .chain(TESTS)
+            .flat_map(|step| match &step.action {
+                Action::Commands(commands) => commands.iter().collect(),
+                Action::Tests(command) => vec![command],
+                Action::Own(_) => vec![],
+            });
+        for command in commands {
+            let flags = command.env.iter().any(|(name, _)| *name == "RUSTFLAGS");
+            assert_eq!(
+                flags,
+                command.argv.contains(&"--target-dir"),
+                "{:?}",
+                command.argv
+            );
+        }
+    }
+}
