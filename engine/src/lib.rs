@@ -7,5 +7,7 @@ pub mod block;
 pub mod core;
 pub mod error;
 pub mod memory;
+pub mod timer;
 
 pub use error::{ErrorKind, IoError, SetupError};
+pub use timer::{TimerKey, TimerWheel};
