@@ -1,1 +1,5 @@
-//! Placeholder room.
+//! Workloads and reports over any block device.
+pub mod generator;
+pub mod job;
+pub mod verify;
+pub mod words;
