@@ -147,9 +147,9 @@ fn run_step(step: &Step) -> Outcome {
 /// A line of the table made ready to run; `{target}` stands for the build folder.
 fn command(cmd: &Cmd) -> Command {
     let target = target_dir().display().to_string();
-    let (name, arguments) = cmd.argv.split_first().expect("a command has a program");
-    let mut command = program(name);
-    command.args(arguments.iter().map(|a| a.replace("{target}", &target)));
+    let mut words = cmd.line.split_whitespace();
+    let mut command = program(words.next().expect("a command has a program"));
+    command.args(words.map(|word| word.replace("{target}", &target)));
     command.envs(cmd.env.iter().copied());
     command
 }
@@ -201,7 +201,7 @@ mod tests {
             needs: &[],
             action: Action::Tests(Cmd {
                 env: &[],
-                argv: &["echo", "test result: ok. 0 passed; 0 failed"],
+                line: "echo test result: ok. 0 passed; 0 failed",
             }),
         };
         let failure = run_steps([&silent]).unwrap_err();
@@ -216,7 +216,7 @@ mod tests {
             needs: &[Need::Program("no-such-program-here")],
             action: Action::Commands(&[Cmd {
                 env: &[],
-                argv: &["false"],
+                line: "false",
             }]),
         };
         let skipped = run_steps([&step]).unwrap();
@@ -232,7 +232,7 @@ mod tests {
             needs: &[],
             action: Action::Commands(&[Cmd {
                 env: &[],
-                argv: &["false"],
+                line: "false",
             }]),
         };
         let unreachable = Step {
