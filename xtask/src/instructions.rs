@@ -129,12 +129,8 @@ fn count_one(binary: &Path, gate: &str) -> Outcome<f64> {
     let mut valgrind = exec::program("valgrind");
     valgrind.args(["--quiet", "--tool=callgrind", "--collect-atstart=no"]);
     valgrind.arg(format!("--callgrind-out-file={}", out.display()));
-    // The two forms of a Rust symbol: the newer mangling has no hash behind the name. Neither
-    // matches a closure of the gate, which would switch counting off again.
+    // The whole name: a closure of the gate would otherwise switch counting off again.
     valgrind.arg(format!("--toggle-collect=*::gate_{gate}"));
-    valgrind.arg(format!(
-        "--toggle-collect=*::gate_{gate}::h????????????????"
-    ));
     let printed = exec::output(valgrind.arg(binary).arg(gate))?;
     let profile = std::fs::read_to_string(&out).map_err(|e| format!("{}: {e}", out.display()))?;
     let instructions = collected(&profile).filter(|count| *count > 0);
