@@ -14,9 +14,7 @@ pub(crate) type Outcome<T = ()> = Result<T, String>;
 
 /// The folder with the workspace manifest.
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("xtask lies inside the workspace")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies inside the workspace")
 }
 
 /// The folder cargo builds into; variants with other flags get folders below it.
@@ -38,11 +36,7 @@ pub(crate) fn program(name: &str) -> Command {
 /// Runs to the end with output passed through; a failing exit status is an error.
 pub(crate) fn run(command: &mut Command) -> Outcome {
     let status = command.status().map_err(|e| cannot_start(command, &e))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("{} ended with {status}", spelled(command)))
-    }
+    if status.success() { Ok(()) } else { Err(format!("{} ended with {status}", spelled(command))) }
 }
 
 /// Runs to the end and returns standard output; standard error is passed through.
@@ -58,10 +52,8 @@ pub(crate) fn output(command: &mut Command) -> Outcome<String> {
 /// Runs a test command, passes its output through, and returns how many tests passed: a filter that
 /// matches nothing also ends with success, and must not be taken for a pass.
 pub(crate) fn run_counting_tests(command: &mut Command) -> Outcome<u64> {
-    let mut child = command
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|e| cannot_start(command, &e))?;
+    let mut child =
+        command.stdout(Stdio::piped()).spawn().map_err(|e| cannot_start(command, &e))?;
     let stdout = child.stdout.take().expect("standard output is piped");
     let mut passed = 0;
     for line in BufReader::new(stdout).lines() {
@@ -82,15 +74,12 @@ fn passed_in(line: &str) -> u64 {
     let Some(rest) = line.strip_prefix("test result: ok. ") else {
         return 0;
     };
-    rest.split(' ')
-        .next()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(0)
+    rest.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0)
 }
 
 /// Builds with cargo and returns the executable of the target that has this kind and name.
 pub(crate) fn executable(build: &mut Command, kind: &str, name: &str) -> Outcome<PathBuf> {
-    let messages = output(build.arg("--message-format=json"))?;
+    let messages = output(build.arg("--message-format=json-render-diagnostics"))?;
     let is_it = |message: &serde_json::Value| {
         let target = &message["target"];
         let kinds = target["kind"].as_array();
@@ -123,10 +112,7 @@ pub(crate) fn run_steps<'a>(steps: impl IntoIterator<Item = &'a Step>) -> Outcom
         match outcome {
             Ok(()) => println!("== {}: ok in {seconds:.1} s", step.name),
             Err(failure) => {
-                return Err(format!(
-                    "{} failed after {seconds:.1} s: {failure}",
-                    step.name
-                ));
+                return Err(format!("{} failed after {seconds:.1} s: {failure}", step.name));
             }
         }
     }
@@ -170,10 +156,7 @@ mod tests {
 
     #[test]
     fn passed_tests_are_counted_from_cargos_summary() {
-        assert_eq!(
-            passed_in("test result: ok. 7 passed; 0 failed; 0 ignored"),
-            7
-        );
+        assert_eq!(passed_in("test result: ok. 7 passed; 0 failed; 0 ignored"), 7);
         assert_eq!(passed_in("test result: FAILED. 7 passed; 1 failed"), 0);
         assert_eq!(passed_in("running 7 tests"), 0);
     }
@@ -181,10 +164,7 @@ mod tests {
     #[test]
     fn a_failing_program_is_an_error_that_spells_the_command() {
         let failure = run(program("sh").args(["-c", "exit 3"])).unwrap_err();
-        assert!(
-            failure.contains("`sh -c exit 3` ended with exit status: 3"),
-            "{failure}"
-        );
+        assert!(failure.contains("`sh -c exit 3` ended with exit status: 3"), "{failure}");
     }
 
     #[test]
@@ -214,10 +194,7 @@ mod tests {
             name: "needy",
             what: "needs a program that does not exist",
             needs: &[Need::Program("no-such-program-here")],
-            action: Action::Commands(&[Cmd {
-                env: &[],
-                line: "false",
-            }]),
+            action: Action::Commands(&[Cmd { env: &[], line: "false" }]),
         };
         let skipped = run_steps([&step]).unwrap();
         assert_eq!(skipped.len(), 1);
@@ -230,10 +207,7 @@ mod tests {
             name: "fails",
             what: "",
             needs: &[],
-            action: Action::Commands(&[Cmd {
-                env: &[],
-                line: "false",
-            }]),
+            action: Action::Commands(&[Cmd { env: &[], line: "false" }]),
         };
         let unreachable = Step {
             name: "after",
@@ -241,10 +215,6 @@ mod tests {
             needs: &[],
             action: Action::Own(|| panic!("a step ran after a failure")),
         };
-        assert!(
-            run_steps([&fails, &unreachable])
-                .unwrap_err()
-                .starts_with("fails failed after")
-        );
+        assert!(run_steps([&fails, &unreachable]).unwrap_err().starts_with("fails failed after"));
     }
 }

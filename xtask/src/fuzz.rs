@@ -36,10 +36,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let known = targets()?;
     match &args.target {
         Some(name) if known.contains(name) => fuzz(name, args.time),
-        Some(name) => Err(format!(
-            "no target is named {name}: there are {}",
-            known.join(", ")
-        )),
+        Some(name) => Err(format!("no target is named {name}: there are {}", known.join(", "))),
         None => all(args.time),
     }
 }
@@ -66,23 +63,10 @@ fn fuzz(name: &str, time: Duration) -> Outcome {
     let found = folder(build_folder.join("corpus").join(name))?;
     let artifacts = folder(exec::root().join("fuzz/artifacts").join(name))?;
     let mut cargo = exec::program("cargo");
-    cargo
-        .env("RUSTC_BOOTSTRAP", "1")
-        .env("RUSTFLAGS", RUSTFLAGS);
-    cargo.args([
-        "run",
-        "--quiet",
-        "--release",
-        "--manifest-path",
-        "fuzz/Cargo.toml",
-    ]);
-    cargo
-        .args(["--target", TRIPLE, "--bin", name, "--target-dir"])
-        .arg(&build_folder);
-    cargo
-        .arg("--")
-        .arg(found)
-        .arg(exec::root().join("fuzz/corpus").join(name));
+    cargo.env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", RUSTFLAGS);
+    cargo.args(["run", "--quiet", "--release", "--manifest-path", "fuzz/Cargo.toml"]);
+    cargo.args(["--target", TRIPLE, "--bin", name, "--target-dir"]).arg(&build_folder);
+    cargo.arg("--").arg(found).arg(exec::root().join("fuzz/corpus").join(name));
     cargo.arg(format!("-artifact_prefix={}/", artifacts.display()));
     cargo.arg(format!("-max_total_time={}", time.as_secs()));
     cargo.args(["-max_len=4096", "-timeout=10", "-print_final_stats=1"]);
@@ -104,15 +88,9 @@ mod tests {
         let targets = targets().unwrap();
         assert!(!targets.is_empty());
         for name in targets {
-            assert!(
-                manifest.contains(&format!("path = \"fuzz_targets/{name}.rs\"")),
-                "{name}"
-            );
+            assert!(manifest.contains(&format!("path = \"fuzz_targets/{name}.rs\"")), "{name}");
             let corpus = exec::root().join("fuzz/corpus").join(&name);
-            assert!(
-                corpus.read_dir().unwrap().next().is_some(),
-                "{name} has an empty corpus"
-            );
+            assert!(corpus.read_dir().unwrap().next().is_some(), "{name} has an empty corpus");
         }
     }
 }

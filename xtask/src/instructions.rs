@@ -13,13 +13,8 @@ use crate::exec::{self, Outcome};
 use crate::packages::Need;
 
 /// The gates; each is a function `gate_NAME` of the example `instruction_gates`.
-const GATES: [&str; 5] = [
-    "mailbox",
-    "timer_wheel",
-    "null_submit_complete",
-    "mem_submit_complete",
-    "histogram_record",
-];
+const GATES: [&str; 5] =
+    ["mailbox", "timer_wheel", "null_submit_complete", "mem_submit_complete", "histogram_record"];
 
 /// How far a count may move, up or down, before it has to be blessed.
 const TOLERANCE_PERCENT: f64 = 2.0;
@@ -58,11 +53,7 @@ pub(crate) fn gate() -> Outcome {
         println!("note: recorded with {}, now {}", recorded.rustc, now.rustc);
     }
     let outside = compare(&recorded, &now);
-    if outside.is_empty() {
-        Ok(())
-    } else {
-        Err(outside.join("; "))
-    }
+    if outside.is_empty() { Ok(()) } else { Err(outside.join("; ")) }
 }
 
 fn bless() -> Outcome {
@@ -104,24 +95,12 @@ fn compare(recorded: &Counts, now: &Counts) -> Vec<String> {
 
 fn count_all() -> Outcome<Counts> {
     let mut build = exec::program("cargo");
-    build.args([
-        "build",
-        "--release",
-        "-p",
-        "byway-engine",
-        "--example",
-        "instruction_gates",
-    ]);
+    build.args(["build", "--release", "-p", "byway-engine", "--example", "instruction_gates"]);
     let binary = exec::executable(&mut build, "example", "instruction_gates")?;
     let count = |name: &&str| Ok((name.to_string(), count_one(&binary, name)?));
     let instructions_per_op = GATES.iter().map(count).collect::<Outcome<_>>()?;
-    let rustc = exec::output(exec::program("rustc").arg("--version"))?
-        .trim()
-        .to_owned();
-    Ok(Counts {
-        rustc,
-        instructions_per_op,
-    })
+    let rustc = exec::output(exec::program("rustc").arg("--version"))?.trim().to_owned();
+    Ok(Counts { rustc, instructions_per_op })
 }
 
 fn count_one(binary: &Path, gate: &str) -> Outcome<f64> {
@@ -143,23 +122,15 @@ fn count_one(binary: &Path, gate: &str) -> Outcome<f64> {
 
 /// The instruction total of a callgrind profile.
 fn collected(profile: &str) -> Option<u64> {
-    let line = profile
-        .lines()
-        .find_map(|line| line.strip_prefix("summary: "));
-    let line = line.or_else(|| {
-        profile
-            .lines()
-            .find_map(|line| line.strip_prefix("totals: "))
-    });
+    let line = profile.lines().find_map(|line| line.strip_prefix("summary: "));
+    let line = line.or_else(|| profile.lines().find_map(|line| line.strip_prefix("totals: ")));
     line?.split_whitespace().next()?.parse().ok()
 }
 
 /// The first number, not 0, in what the example prints.
 fn iterations(printed: &str) -> Option<u64> {
     let words = printed.split(|c: char| !c.is_ascii_digit());
-    words
-        .filter_map(|word| word.parse().ok())
-        .find(|count| *count > 0)
+    words.filter_map(|word| word.parse().ok()).find(|count| *count > 0)
 }
 
 #[cfg(test)]
@@ -167,14 +138,8 @@ mod tests {
     use super::*;
 
     fn counts(pairs: &[(&str, f64)]) -> Counts {
-        let by_name = pairs
-            .iter()
-            .map(|(name, count)| (name.to_string(), *count))
-            .collect();
-        Counts {
-            rustc: "rustc 1.95.0".into(),
-            instructions_per_op: by_name,
-        }
+        let by_name = pairs.iter().map(|(name, count)| (name.to_string(), *count)).collect();
+        Counts { rustc: "rustc 1.95.0".into(), instructions_per_op: by_name }
     }
 
     #[test]
@@ -189,18 +154,12 @@ mod tests {
     #[test]
     fn a_gate_without_a_record_or_with_a_zero_record_fails() {
         assert_eq!(compare(&counts(&[]), &counts(&[("mailbox", 1.0)])).len(), 1);
-        assert_eq!(
-            compare(&counts(&[("mailbox", 0.0)]), &counts(&[("mailbox", 1.0)])).len(),
-            1
-        );
+        assert_eq!(compare(&counts(&[("mailbox", 0.0)]), &counts(&[("mailbox", 1.0)])).len(), 1);
     }
 
     #[test]
     fn totals_are_read_from_a_profile() {
-        assert_eq!(
-            collected("events: Ir\nfn=(1)\n1 2\nsummary: 4242\n"),
-            Some(4242)
-        );
+        assert_eq!(collected("events: Ir\nfn=(1)\n1 2\nsummary: 4242\n"), Some(4242));
         assert_eq!(collected("events: Ir\ntotals: 7\n"), Some(7));
         assert_eq!(collected("events: Ir\n"), None);
     }

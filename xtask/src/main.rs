@@ -22,10 +22,7 @@ mod tidy;
 mod valgrind;
 
 #[derive(Parser)]
-#[command(
-    bin_name = "cargo xtask",
-    about = "Checks, tests and long runs of this repository"
-)]
+#[command(bin_name = "cargo xtask", about = "Checks, tests and long runs of this repository")]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -20,21 +20,13 @@ pub(crate) const PACKAGES: &[Package] = &[
         program: "fio",
         used_by: &["bench peers", "fio tests of byway", "soak"],
     },
-    Package {
-        name: "valgrind",
-        program: "valgrind",
-        used_by: &["valgrind", "instructions"],
-    },
+    Package { name: "valgrind", program: "valgrind", used_by: &["valgrind", "instructions"] },
     Package {
         name: "strace",
         program: "strace",
         used_by: &["strace check of the syscall counter"],
     },
-    Package {
-        name: "g++",
-        program: "c++",
-        used_by: &["fuzz", "soak"],
-    },
+    Package { name: "g++", program: "c++", used_by: &["fuzz", "soak"] },
 ];
 
 /// A condition without which a step is skipped.
@@ -78,13 +70,8 @@ fn is_on_path(program: &str) -> bool {
 
 fn has_subcommand(name: &str) -> bool {
     let mut probe = exec::program("cargo");
-    probe
-        .args([name, "--version"])
-        .stdout(std::process::Stdio::null());
-    probe
-        .stderr(std::process::Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+    probe.args([name, "--version"]).stdout(std::process::Stdio::null());
+    probe.stderr(std::process::Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
 #[cfg(test)]

@@ -30,27 +30,16 @@ fn install(missing: &[&Package]) -> Outcome {
     };
     exec::run(apt().args(["update", "-qq"]))?;
     let names = missing.iter().map(|package| package.name);
-    exec::run(
-        apt()
-            .args(["install", "-y", "-qq", "--no-install-recommends"])
-            .args(names),
-    )
+    exec::run(apt().args(["install", "-y", "-qq", "--no-install-recommends"]).args(names))
 }
 
 fn name_what_is_skipped(missing: &[&Package]) {
     for package in missing {
-        println!(
-            "without {}, skipped: {}",
-            package.name,
-            package.used_by.join(", ")
-        );
+        println!("without {}, skipped: {}", package.name, package.used_by.join(", "));
     }
     if !missing.is_empty() && !is_root() {
         let names: Vec<_> = missing.iter().map(|package| package.name).collect();
-        println!(
-            "to install: sudo apt-get install --no-install-recommends {}",
-            names.join(" ")
-        );
+        println!("to install: sudo apt-get install --no-install-recommends {}", names.join(" "));
     }
 }
 

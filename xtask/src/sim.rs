@@ -16,15 +16,6 @@ pub(crate) fn run(args: &Args) -> Outcome {
 /// Runs the simulator, which itself judges the range and prints the seed that failed.
 pub(crate) fn seeds(range: &str) -> Outcome {
     let mut sim = exec::program("cargo");
-    sim.args([
-        "run",
-        "--quiet",
-        "--release",
-        "-p",
-        "byway-sim",
-        "--",
-        "--seed",
-        range,
-    ]);
+    sim.args(["run", "--quiet", "--release", "-p", "byway-sim", "--", "--seed", range]);
     exec::run(&mut sim)
 }

@@ -60,27 +60,9 @@ fn bench_peers() -> Outcome {
     let made = std::fs::File::create(&file).and_then(|f| f.set_len(256 << 20));
     made.map_err(|e| format!("{}: {e}", file.display()))?;
     let mut bench = exec::program("cargo");
-    bench.args([
-        "run",
-        "--quiet",
-        "--release",
-        "-p",
-        "byway",
-        "--",
-        "bench",
-        "peers",
-    ]);
+    bench.args(["run", "--quiet", "--release", "-p", "byway", "--", "bench", "peers"]);
     bench.arg(format!("file:{}", file.display()));
-    bench.args([
-        "--rw",
-        "randread",
-        "--bs",
-        "4k",
-        "--qd",
-        "32",
-        "--runtime",
-        "5s",
-    ]);
+    bench.args(["--rw", "randread", "--bs", "4k", "--qd", "32", "--runtime", "5s"]);
     exec::run(&mut bench)
 }
 

@@ -12,10 +12,7 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         _ => return Err(wrong(text)),
     };
     let number: u64 = digits.parse().map_err(|_| wrong(text))?;
-    number
-        .checked_mul(unit_seconds)
-        .map(Duration::from_secs)
-        .ok_or_else(|| wrong(text))
+    number.checked_mul(unit_seconds).map(Duration::from_secs).ok_or_else(|| wrong(text))
 }
 
 fn wrong(text: &str) -> String {

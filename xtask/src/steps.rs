@@ -44,12 +44,7 @@ pub(crate) const CHECKS: &[Step] = &[
         needs: &[],
         action: Action::Own(peers::run),
     },
-    Step {
-        name: "tidy",
-        what: "house rules",
-        needs: &[],
-        action: Action::Own(tidy::run),
-    },
+    Step { name: "tidy", what: "house rules", needs: &[], action: Action::Own(tidy::run) },
     Step {
         name: "clippy",
         what: "lints, as errors",
@@ -118,10 +113,7 @@ pub(crate) const TESTS: &[Step] = &[
         what: "buffers, regions and slab under AddressSanitizer",
         needs: &[],
         action: Action::Tests(Cmd {
-            env: &[
-                ("RUSTC_BOOTSTRAP", "1"),
-                ("RUSTFLAGS", "-Zsanitizer=address"),
-            ],
+            env: &[("RUSTC_BOOTSTRAP", "1"), ("RUSTFLAGS", "-Zsanitizer=address")],
             line: "cargo test --config profile.dev.package.\"*\".opt-level=0 \
                    -p byway-engine --lib \
                    --target x86_64-unknown-linux-gnu --target-dir {target}/asan \
@@ -157,35 +149,21 @@ mod tests {
 
     #[test]
     fn flags_that_change_the_build_come_with_a_folder_of_their_own() {
-        let commands = CHECKS
-            .iter()
-            .chain(TESTS)
-            .flat_map(|step| match &step.action {
-                Action::Commands(commands) => commands.iter().collect(),
-                Action::Tests(command) => vec![command],
-                Action::Own(_) => vec![],
-            });
+        let commands = CHECKS.iter().chain(TESTS).flat_map(|step| match &step.action {
+            Action::Commands(commands) => commands.iter().collect(),
+            Action::Tests(command) => vec![command],
+            Action::Own(_) => vec![],
+        });
         for command in commands {
             let flags = command.env.iter().any(|(name, _)| *name == "RUSTFLAGS");
-            assert_eq!(
-                flags,
-                command.line.contains("--target-dir"),
-                "{}",
-                command.line
-            );
+            assert_eq!(flags, command.line.contains("--target-dir"), "{}", command.line);
         }
     }
 
     #[test]
     fn the_sanitizer_runs_the_same_tests_as_valgrind() {
         let asan = TESTS.iter().find(|step| step.name == "asan").unwrap();
-        let Action::Tests(command) = &asan.action else {
-            panic!("asan is a test command")
-        };
-        assert!(
-            command.line.ends_with(&MEMORY_TESTS.join(" ")),
-            "{}",
-            command.line
-        );
+        let Action::Tests(command) = &asan.action else { panic!("asan is a test command") };
+        assert!(command.line.ends_with(&MEMORY_TESTS.join(" ")), "{}", command.line);
     }
 }

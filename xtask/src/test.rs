@@ -13,9 +13,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Outcome {
     if args.only.iter().any(|name| name == "list") {
-        TESTS
-            .iter()
-            .for_each(|step| println!("{:14}{}", step.name, step.what));
+        TESTS.iter().for_each(|step| println!("{:14}{}", step.name, step.what));
         return Ok(());
     }
     let steps = chosen(&args.only)?;
@@ -52,11 +50,6 @@ mod tests {
     fn no_name_means_all_and_a_wrong_name_is_refused() {
         assert_eq!(chosen(&[]).unwrap().len(), TESTS.len());
         assert_eq!(chosen(&["loom".into()]).unwrap()[0].name, "loom");
-        assert!(
-            chosen(&["lom".into()])
-                .err()
-                .unwrap()
-                .contains("no step is named lom")
-        );
+        assert!(chosen(&["lom".into()]).err().unwrap().contains("no step is named lom"));
     }
 }

@@ -37,13 +37,7 @@ struct Finding {
 
 impl Finding {
     fn at(rule: &'static str, path: &str, line: usize, what: impl Into<String>) -> Self {
-        Finding {
-            rule,
-            path: path.to_owned(),
-            line,
-            amount: 1,
-            what: what.into(),
-        }
+        Finding { rule, path: path.to_owned(), line, amount: 1, what: what.into() }
     }
 }
 
@@ -68,10 +62,7 @@ pub(crate) fn run() -> Outcome {
     for failure in &verdict.failures {
         println!("{failure}");
     }
-    Err(format!(
-        "{} house rules are newly broken",
-        verdict.failures.len()
-    ))
+    Err(format!("{} house rules are newly broken", verdict.failures.len()))
 }
 
 fn check(root: &Path) -> Outcome<Verdict> {
@@ -95,10 +86,7 @@ mod tests {
     #[test]
     fn the_repository_follows_the_house_rules() {
         let verdict = check(exec::root()).unwrap();
-        assert!(
-            verdict.files > 20,
-            "the walk over the tree found too little"
-        );
+        assert!(verdict.files > 20, "the walk over the tree found too little");
         assert!(verdict.failures.is_empty(), "{:#?}", verdict.failures);
     }
 }

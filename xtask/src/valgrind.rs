@@ -15,20 +15,10 @@ pub(crate) fn memory_tests() -> Outcome {
     let binary = exec::executable(&mut build, "lib", "byway_engine")?;
     let mut valgrind = exec::program("valgrind");
     valgrind.arg(format!("--error-exitcode={ERROR_EXIT_CODE}"));
-    valgrind.args([
-        "--leak-check=full",
-        "--errors-for-leak-kinds=definite",
-        "--quiet",
-    ]);
-    valgrind
-        .arg(binary)
-        .args(MEMORY_TESTS)
-        .arg("--test-threads=1");
+    valgrind.args(["--leak-check=full", "--errors-for-leak-kinds=definite", "--quiet"]);
+    valgrind.arg(binary).args(MEMORY_TESTS).arg("--test-threads=1");
     match exec::run_counting_tests(&mut valgrind)? {
-        0 => Err(format!(
-            "no test of byway-engine matches {}",
-            MEMORY_TESTS.join(" or ")
-        )),
+        0 => Err(format!("no test of byway-engine matches {}", MEMORY_TESTS.join(" or "))),
         _ => Ok(()),
     }
 }

@@ -11,15 +11,7 @@ use super::tree::{Text, Tree};
 
 const FLOOR_1: &[&str] = &["engine", "proto"];
 const BELOW_BENCH: &[&str] = &["engine", "proto", "bench/ceilings"];
-const BELOW_SIM: &[&str] = &[
-    "engine",
-    "proto",
-    "nvme",
-    "iscsi-initiator",
-    "fs",
-    "export",
-    "bench",
-];
+const BELOW_SIM: &[&str] = &["engine", "proto", "nvme", "iscsi-initiator", "fs", "export", "bench"];
 const BELOW_BYWAY: &[&str] = &[
     "engine",
     "proto",
@@ -31,16 +23,8 @@ const BELOW_BYWAY: &[&str] = &[
     "bench/ceilings",
     "tuning",
 ];
-const FUZZED: &[&str] = &[
-    "engine",
-    "proto",
-    "nvme",
-    "iscsi-initiator",
-    "fs",
-    "export",
-    "bench",
-    "byway",
-];
+const FUZZED: &[&str] =
+    &["engine", "proto", "nvme", "iscsi-initiator", "fs", "export", "bench", "byway"];
 
 /// The rooms that a room may name, or `None` for a folder that is no room.
 fn may_name(room: &str) -> Option<&'static [&'static str]> {
@@ -64,11 +48,7 @@ pub(super) fn room_of(path: &str) -> &str {
 }
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
-    let manifests = || {
-        tree.texts
-            .iter()
-            .filter(|file| file.path.ends_with("/Cargo.toml"))
-    };
+    let manifests = || tree.texts.iter().filter(|file| file.path.ends_with("/Cargo.toml"));
     let mut findings = Vec::new();
     let mut rooms = BTreeMap::new();
     let mut parsed = Vec::new();
@@ -81,11 +61,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
             Err(e) => findings.push(finding(file, e.message())),
         }
     }
-    findings.extend(
-        parsed
-            .iter()
-            .flat_map(|(file, manifest)| arrows(file, manifest, &rooms)),
-    );
+    findings.extend(parsed.iter().flat_map(|(file, manifest)| arrows(file, manifest, &rooms)));
     findings
 }
 
@@ -98,29 +74,19 @@ fn arrows(file: &Text, manifest: &Table, rooms: &BTreeMap<String, &str>) -> Vec<
     let Some(allowed) = may_name(from) else {
         return vec![finding(file, &format!("{from} is not a room of the table"))];
     };
-    let to = dependencies(manifest)
-        .into_iter()
-        .filter_map(|name| rooms.get(&name).copied());
+    let to = dependencies(manifest).into_iter().filter_map(|name| rooms.get(&name).copied());
     let wrong = to.filter(|to| *to != from && !allowed.contains(to));
-    wrong
-        .map(|to| finding(file, &format!("{from} may not name {to}")))
-        .collect()
+    wrong.map(|to| finding(file, &format!("{from} may not name {to}"))).collect()
 }
 
 /// The package names in every table of dependencies, for all targets.
 fn dependencies(manifest: &Table) -> Vec<String> {
-    let targets = manifest
-        .get("target")
-        .and_then(Value::as_table)
-        .into_iter()
-        .flatten();
+    let targets = manifest.get("target").and_then(Value::as_table).into_iter().flatten();
     let platforms = targets.filter_map(|(_, platform)| platform.as_table());
     let tables = std::iter::once(manifest).chain(platforms).flatten();
     let tables = tables.filter(|(key, _)| key.ends_with("dependencies"));
     let entries = tables.filter_map(|(_, table)| table.as_table()).flatten();
-    entries
-        .map(|(key, value)| renamed(value).unwrap_or(key).to_owned())
-        .collect()
+    entries.map(|(key, value)| renamed(value).unwrap_or(key).to_owned()).collect()
 }
 
 fn renamed(dependency: &Value) -> Option<&str> {
@@ -141,10 +107,7 @@ mod tests {
             ("nvme/Cargo.toml", "[package]\nname = \"byway-nvme\"\n"),
         ];
         files.extend(extra);
-        check(&Tree::of(&files))
-            .into_iter()
-            .map(|finding| finding.what)
-            .collect()
+        check(&Tree::of(&files)).into_iter().map(|finding| finding.what).collect()
     }
 
     #[test]
@@ -156,17 +119,9 @@ mod tests {
 
     #[test]
     fn sideways_is_refused_in_every_table() {
-        for table in [
-            "dependencies",
-            "dev-dependencies",
-            "target.'cfg(unix)'.build-dependencies",
-        ] {
+        for table in ["dependencies", "dev-dependencies", "target.'cfg(unix)'.build-dependencies"] {
             let fs = format!("[package]\nname = \"byway-fs\"\n[{table}]\nbyway-nvme = {{}}\n");
-            assert_eq!(
-                whats(&[("fs/Cargo.toml", &fs)]),
-                ["fs may not name nvme"],
-                "{table}"
-            );
+            assert_eq!(whats(&[("fs/Cargo.toml", &fs)]), ["fs may not name nvme"], "{table}");
         }
     }
 
@@ -180,14 +135,8 @@ mod tests {
     #[test]
     fn up_and_unknown_rooms_are_refused() {
         let engine = "[package]\nname = \"byway-tuning\"\n[dependencies]\nbyway-engine = {}\n";
-        assert_eq!(
-            whats(&[("tuning/Cargo.toml", engine)]),
-            ["tuning may not name engine"]
-        );
+        assert_eq!(whats(&[("tuning/Cargo.toml", engine)]), ["tuning may not name engine"]);
         let util = "[package]\nname = \"byway-util\"\n";
-        assert_eq!(
-            whats(&[("util/Cargo.toml", util)]),
-            ["util is not a room of the table"]
-        );
+        assert_eq!(whats(&[("util/Cargo.toml", util)]), ["util is not a room of the table"]);
     }
 }

@@ -8,32 +8,17 @@ use super::config::{Config, covers};
 use super::source::Source;
 use super::tree::Tree;
 
-const CLOCKS_AND_THREADS: [&str; 5] = [
-    "Instant::now",
-    "SystemTime::now",
-    "thread::spawn",
-    "thread::sleep",
-    "thread::Builder",
-];
+const CLOCKS_AND_THREADS: [&str; 5] =
+    ["Instant::now", "SystemTime::now", "thread::spawn", "thread::sleep", "thread::Builder"];
 const HASHED: [&str; 2] = ["HashMap", "HashSet"];
 const LEFTOVERS: [&str; 3] = ["dbg!", "todo!", "unimplemented!"];
 const PRINTING: [&str; 4] = ["println!", "print!", "eprintln!", "eprint!"];
 /// The rooms that are libraries.
-const LIBRARIES: [&str; 7] = [
-    "engine",
-    "proto",
-    "fs",
-    "iscsi-initiator",
-    "export",
-    "nvme",
-    "bench",
-];
+const LIBRARIES: [&str; 7] =
+    ["engine", "proto", "fs", "iscsi-initiator", "export", "nvme", "bench"];
 
 pub(super) fn check(tree: &Tree, config: &Config) -> Vec<Finding> {
-    tree.sources
-        .iter()
-        .flat_map(|source| source_findings(source, config))
-        .collect()
+    tree.sources.iter().flat_map(|source| source_findings(source, config)).collect()
 }
 
 fn source_findings(source: &Source, config: &Config) -> Vec<Finding> {
@@ -57,9 +42,7 @@ fn found(source: &Source, rule: &'static str, needles: &[&str], in_tests: bool) 
         let lines = source.lines_with(needle).into_iter();
         let lines = lines.filter(|line| in_tests || !source.is_test_line(*line));
         let what = format!("`{needle}` does not belong here");
-        lines
-            .map(|line| Finding::at(rule, &source.path, line, what.as_str()))
-            .collect::<Vec<_>>()
+        lines.map(|line| Finding::at(rule, &source.path, line, what.as_str())).collect::<Vec<_>>()
     };
     needles.iter().flat_map(at).collect()
 }
@@ -87,11 +70,7 @@ mod tests {
 
     #[test]
     fn clocks_and_threads_belong_to_the_engine() {
-        for call in [
-            "Instant::now()",
-            "std::time::SystemTime::now()",
-            "std::thread::spawn(f)",
-        ] {
+        for call in ["Instant::now()", "std::time::SystemTime::now()", "std::thread::spawn(f)"] {
             let text = format!("fn f() {{ {call}; }}\n");
             assert_eq!(rules("fs/src/a.rs", &text), ["clock-or-thread"], "{call}");
             assert!(rules("engine/src/a.rs", &text).is_empty());

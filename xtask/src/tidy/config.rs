@@ -44,9 +44,7 @@ impl Config {
 /// Whether a list of files and folders covers a path.
 pub(super) fn covers(list: &[String], path: &str) -> bool {
     list.iter().any(|entry| match entry.strip_suffix('/') {
-        Some(folder) => path
-            .strip_prefix(folder)
-            .is_some_and(|rest| rest.starts_with('/')),
+        Some(folder) => path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')),
         None => entry == path,
     })
 }

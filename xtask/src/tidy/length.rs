@@ -52,18 +52,11 @@ fn too_long(source: &Source) -> Option<Finding> {
     };
     let what = format!("{lines} lines, at most {max}");
     let finding = Finding::at(rule, &source.path, 0, what);
-    (lines > max).then_some(Finding {
-        amount: lines as u64,
-        ..finding
-    })
+    (lines > max).then_some(Finding { amount: lines as u64, ..finding })
 }
 
 fn header(source: &Source) -> Option<Finding> {
-    let lines = source
-        .text
-        .lines()
-        .take_while(|line| line.starts_with("//!"))
-        .count();
+    let lines = source.text.lines().take_while(|line| line.starts_with("//!")).count();
     let what = match lines {
         0 => "no `//!` header says what this file is".to_owned(),
         lines => format!("{lines} lines of header, at most {HEADER_LINES_MAX}"),
@@ -81,25 +74,13 @@ fn long_map(tree: &Tree) -> Option<Finding> {
 fn long_halves(tree: &Tree) -> Vec<Finding> {
     let mut rooms: Vec<&str> = tree.sources.iter().map(Source::room).collect();
     rooms.dedup();
-    rooms
-        .into_iter()
-        .filter_map(|room| long_half(tree, room))
-        .collect()
+    rooms.into_iter().filter_map(|room| long_half(tree, room)).collect()
 }
 
 fn long_half(tree: &Tree, room: &str) -> Option<Finding> {
-    let sources = tree
-        .sources
-        .iter()
-        .filter(|source| source.room() == room && !source.is_test);
-    let lengths: Vec<_> = sources
-        .flat_map(Source::functions)
-        .map(|f| f.lines)
-        .collect();
-    let short = lengths
-        .iter()
-        .filter(|lines| **lines < FUNCTION_LINES_HALF)
-        .count();
+    let sources = tree.sources.iter().filter(|source| source.room() == room && !source.is_test);
+    let lengths: Vec<_> = sources.flat_map(Source::functions).map(|f| f.lines).collect();
+    let short = lengths.iter().filter(|lines| **lines < FUNCTION_LINES_HALF).count();
     let is_wrong = lengths.len() >= FUNCTIONS_JUDGED_MIN && short * 2 < lengths.len();
     let what = format!(
         "{short} of {} functions are below {FUNCTION_LINES_HALF} lines, at least half should be",
@@ -113,10 +94,7 @@ mod tests {
     use super::*;
 
     fn rules(files: &[(&str, &str)]) -> Vec<&'static str> {
-        check(&Tree::of(files))
-            .into_iter()
-            .map(|finding| finding.rule)
-            .collect()
+        check(&Tree::of(files)).into_iter().map(|finding| finding.rule).collect()
     }
 
     fn file(lines: usize) -> String {
@@ -127,11 +105,8 @@ mod tests {
     fn a_file_may_have_500_lines_without_tests() {
         assert!(rules(&[("fs/src/a.rs", &file(500))]).is_empty());
         assert_eq!(rules(&[("fs/src/a.rs", &file(501))]), ["file-length"]);
-        let with_tests = format!(
-            "{}#[cfg(test)]\nmod tests {{\n{}}}\n",
-            file(400),
-            "// t\n".repeat(400)
-        );
+        let with_tests =
+            format!("{}#[cfg(test)]\nmod tests {{\n{}}}\n", file(400), "// t\n".repeat(400));
         assert!(rules(&[("fs/src/a.rs", &with_tests)]).is_empty());
         assert!(rules(&[("fs/tests/a.rs", &file(900))]).is_empty());
     }
@@ -139,10 +114,7 @@ mod tests {
     #[test]
     fn a_function_may_have_70_lines() {
         let of = |lines: usize| {
-            format!(
-                "//! Sample.\nfn f() {{\n{}}}\n",
-                "    g();\n".repeat(lines - 2)
-            )
+            format!("//! Sample.\nfn f() {{\n{}}}\n", "    g();\n".repeat(lines - 2))
         };
         assert!(rules(&[("fs/src/a.rs", &of(70))]).is_empty());
         assert_eq!(rules(&[("fs/src/a.rs", &of(71))]), ["function-length"]);
@@ -169,18 +141,9 @@ mod tests {
 
     #[test]
     fn examples_ceilings_and_the_map_have_their_own_limits() {
-        assert_eq!(
-            rules(&[("engine/examples/a.rs", &file(81))]),
-            ["example-length"]
-        );
-        assert_eq!(
-            rules(&[("bench/ceilings/a.rs", &file(151))]),
-            ["ceiling-length"]
-        );
-        assert_eq!(
-            rules(&[("ARCHITECTURE.md", &"line\n".repeat(251))]),
-            ["map-length"]
-        );
+        assert_eq!(rules(&[("engine/examples/a.rs", &file(81))]), ["example-length"]);
+        assert_eq!(rules(&[("bench/ceilings/a.rs", &file(151))]), ["ceiling-length"]);
+        assert_eq!(rules(&[("ARCHITECTURE.md", &"line\n".repeat(251))]), ["map-length"]);
         assert!(rules(&[("engine/examples/a.rs", &file(80))]).is_empty());
         assert!(rules(&[("bench/ceilings/a.rs", &file(150))]).is_empty());
     }

@@ -6,9 +6,7 @@ use super::tree::{Text, Tree};
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let documents = tree.texts.iter().filter(|file| file.path.ends_with(".md"));
-    documents
-        .flat_map(|file| broken_links(tree, file))
-        .collect()
+    documents.flat_map(|file| broken_links(tree, file)).collect()
 }
 
 fn broken_links(tree: &Tree, file: &Text) -> Vec<Finding> {
@@ -49,10 +47,7 @@ mod tests {
 
     fn whats(text: &str) -> Vec<String> {
         let tree = Tree::of(&[("docs/a.md", text), ("docs/b.md", ""), ("README.md", "")]);
-        check(&tree)
-            .into_iter()
-            .map(|finding| finding.what)
-            .collect()
+        check(&tree).into_iter().map(|finding| finding.what).collect()
     }
 
     #[test]
@@ -64,9 +59,6 @@ mod tests {
     #[test]
     fn links_that_lead_nowhere_are_found() {
         assert_eq!(whats("[c](c.md)"), ["the link to c.md leads nowhere"]);
-        assert_eq!(
-            whats("[c](../../out.md)"),
-            ["the link to ../../out.md leads nowhere"]
-        );
+        assert_eq!(whats("[c](../../out.md)"), ["the link to ../../out.md leads nowhere"]);
     }
 }

@@ -16,35 +16,19 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
         return vec![Finding::at(RULE, MAP, 0, "there is no map")];
     };
     let named: BTreeSet<String> = text.lines().flat_map(named_in).collect();
-    let there: BTreeSet<String> = tree
-        .sources
-        .iter()
-        .map(|source| source.path.clone())
-        .collect();
-    let missing = there
-        .difference(&named)
-        .map(|path| format!("{path} is not named"));
-    let stale = named
-        .difference(&there)
-        .map(|path| format!("{path} is named and not there"));
-    missing
-        .chain(stale)
-        .map(|what| Finding::at(RULE, MAP, 0, what))
-        .collect()
+    let there: BTreeSet<String> = tree.sources.iter().map(|source| source.path.clone()).collect();
+    let missing = there.difference(&named).map(|path| format!("{path} is not named"));
+    let stale = named.difference(&there).map(|path| format!("{path} is named and not there"));
+    missing.chain(stale).map(|what| Finding::at(RULE, MAP, 0, what)).collect()
 }
 
 /// The files named on one line of the map; none on any other line.
 fn named_in(line: &str) -> Vec<String> {
-    let mut words = line
-        .split_whitespace()
-        .map(|word| word.trim_matches([':', ',', ';', '`']));
+    let mut words = line.split_whitespace().map(|word| word.trim_matches([':', ',', ';', '`']));
     let Some(folder) = words.next().filter(|word| word.ends_with('/')) else {
         return Vec::new();
     };
-    words
-        .filter(|word| word.ends_with(".rs"))
-        .map(|word| format!("{folder}{word}"))
-        .collect()
+    words.filter(|word| word.ends_with(".rs")).map(|word| format!("{folder}{word}")).collect()
 }
 
 #[cfg(test)]
@@ -53,10 +37,7 @@ mod tests {
 
     fn whats(map: &str) -> Vec<String> {
         let tree = Tree::of(&[(MAP, map), ("fs/src/lib.rs", ""), ("fs/src/a.rs", "")]);
-        check(&tree)
-            .into_iter()
-            .map(|finding| finding.what)
-            .collect()
+        check(&tree).into_iter().map(|finding| finding.what).collect()
     }
 
     #[test]
@@ -67,10 +48,7 @@ mod tests {
 
     #[test]
     fn missing_and_stale_files_are_named() {
-        assert_eq!(
-            whats("fs/src/  lib.rs: files\n"),
-            ["fs/src/a.rs is not named"]
-        );
+        assert_eq!(whats("fs/src/  lib.rs: files\n"), ["fs/src/a.rs is not named"]);
         let stale = whats("fs/src/  lib.rs a.rs b.rs: files\n");
         assert_eq!(stale, ["fs/src/b.rs is named and not there"]);
     }

@@ -17,10 +17,7 @@ pub(super) struct Verdict {
 pub(super) fn judge(findings: Vec<Finding>, config: &Config, files: usize) -> Verdict {
     let mut by_place: BTreeMap<(&str, &str), Vec<&Finding>> = BTreeMap::new();
     for finding in &findings {
-        by_place
-            .entry((finding.rule, &finding.path))
-            .or_default()
-            .push(finding);
+        by_place.entry((finding.rule, &finding.path)).or_default().push(finding);
     }
     let mut failures = Vec::new();
     for ((rule, path), found) in &by_place {
@@ -32,27 +29,13 @@ pub(super) fn judge(findings: Vec<Finding>, config: &Config, files: usize) -> Ve
         }
     }
     let amount = |rule: &str, path: &str| -> u64 {
-        by_place
-            .get(&(rule, path))
-            .into_iter()
-            .flatten()
-            .map(|finding| finding.amount)
-            .sum()
+        by_place.get(&(rule, path)).into_iter().flatten().map(|finding| finding.amount).sum()
     };
-    Verdict {
-        failures,
-        lowered: lowered(config, amount),
-        files,
-    }
+    Verdict { failures, lowered: lowered(config, amount), files }
 }
 
 fn known(config: &Config, rule: &str, path: &str) -> u64 {
-    config
-        .known
-        .get(rule)
-        .and_then(|paths| paths.get(path))
-        .copied()
-        .unwrap_or(0)
+    config.known.get(rule).and_then(|paths| paths.get(path)).copied().unwrap_or(0)
 }
 
 fn lowered(config: &Config, amount: impl Fn(&str, &str) -> u64) -> Vec<String> {
@@ -61,12 +44,10 @@ fn lowered(config: &Config, amount: impl Fn(&str, &str) -> u64) -> Vec<String> {
         .iter()
         .flat_map(|(rule, paths)| paths.iter().map(move |(path, known)| (rule, path, *known)));
     let fell = entries.filter_map(|(rule, path, known)| match amount(rule, path) {
-        0 => Some(format!(
-            "{PATH}: take \"{path}\" out of [known.{rule}]: it is mended"
-        )),
-        now if now < known => Some(format!(
-            "{PATH}: lower \"{path}\" in [known.{rule}] from {known} to {now}"
-        )),
+        0 => Some(format!("{PATH}: take \"{path}\" out of [known.{rule}]: it is mended")),
+        now if now < known => {
+            Some(format!("{PATH}: lower \"{path}\" in [known.{rule}] from {known} to {now}"))
+        }
         _ => None,
     });
     fell.collect()
@@ -78,16 +59,11 @@ mod tests {
 
     fn config() -> Config {
         let paths = BTreeMap::from([("a.rs".to_owned(), 2)]);
-        Config {
-            known: BTreeMap::from([("r".to_owned(), paths)]),
-            ..Config::default()
-        }
+        Config { known: BTreeMap::from([("r".to_owned(), paths)]), ..Config::default() }
     }
 
     fn findings(count: usize) -> Vec<Finding> {
-        (1..=count)
-            .map(|line| Finding::at("r", "a.rs", line, "broken"))
-            .collect()
+        (1..=count).map(|line| Finding::at("r", "a.rs", line, "broken")).collect()
     }
 
     #[test]

@@ -26,13 +26,7 @@ impl Source {
         let code = blank(&text);
         let test_lines = test_lines(&code);
         let is_test = is_test_path(&path);
-        Source {
-            path,
-            text,
-            code,
-            is_test,
-            test_lines,
-        }
+        Source { path, text, code, is_test, test_lines }
     }
 
     /// The room: the first folder, and `bench/ceilings` apart from `bench`.
@@ -50,9 +44,7 @@ impl Source {
 
     /// The number of lines that are not test code.
     pub(super) fn lines_without_tests(&self) -> usize {
-        (1..=self.text.lines().count())
-            .filter(|line| !self.is_test_line(*line))
-            .count()
+        (1..=self.text.lines().count()).filter(|line| !self.is_test_line(*line)).count()
     }
 
     /// The lines on which a word or path occurs in code; `unsafe` does not find `unsafe_code`.
@@ -64,8 +56,7 @@ impl Source {
     /// The functions outside test code.
     pub(super) fn functions(&self) -> Vec<Function> {
         let all = words_in(&self.code, "fn").filter_map(|at| function_at(&self.code, at));
-        all.filter(|function| !self.is_test_line(function.first_line))
-            .collect()
+        all.filter(|function| !self.is_test_line(function.first_line)).collect()
     }
 
     /// The paths, without ending, of the modules declared here under `#[cfg(test)]`.
@@ -76,13 +67,9 @@ impl Source {
             "lib" | "main" | "mod" => folder.to_owned(),
             _ => format!("{folder}/{stem}"),
         };
-        let items = test_items(&self.code)
-            .into_iter()
-            .map(|(from, to)| &self.code[from..to]);
+        let items = test_items(&self.code).into_iter().map(|(from, to)| &self.code[from..to]);
         let modules = items.filter_map(|item| item.strip_suffix(';')?.rsplit_once("mod "));
-        modules
-            .map(|(_, name)| format!("{base}/{}", name.trim()))
-            .collect()
+        modules.map(|(_, name)| format!("{base}/{}", name.trim())).collect()
     }
 }
 
@@ -101,13 +88,11 @@ pub(super) fn words_in<'a>(text: &'a str, needle: &'a str) -> impl Iterator<Item
     let bytes = text.as_bytes();
     let starts_open = !is_word(needle.as_bytes().first());
     let ends_open = !is_word(needle.as_bytes().last());
-    text.match_indices(needle)
-        .map(|(at, _)| at)
-        .filter(move |at| {
-            let before = at.checked_sub(1).and_then(|i| bytes.get(i));
-            let after = bytes.get(at + needle.len());
-            (starts_open || !is_word(before)) && (ends_open || !is_word(after))
-        })
+    text.match_indices(needle).map(|(at, _)| at).filter(move |at| {
+        let before = at.checked_sub(1).and_then(|i| bytes.get(i));
+        let after = bytes.get(at + needle.len());
+        (starts_open || !is_word(before)) && (ends_open || !is_word(after))
+    })
 }
 
 fn function_at(code: &str, at: usize) -> Option<Function> {
@@ -122,11 +107,7 @@ fn function_at(code: &str, at: usize) -> Option<Function> {
     }
     let first_line = line_of(code, at);
     let lines = line_of(code, close) - first_line + 1;
-    Some(Function {
-        name: rest[..end].to_owned(),
-        first_line,
-        lines,
-    })
+    Some(Function { name: rest[..end].to_owned(), first_line, lines })
 }
 
 /// The offset behind the item that starts here: its closing brace, or its semicolon.
@@ -154,9 +135,7 @@ fn test_items(code: &str) -> Vec<(usize, usize)> {
         let end = item_end(code, at + inside.len() + 1)?;
         asks.then_some((at, end))
     };
-    code.match_indices("#[cfg(")
-        .filter_map(|(at, _)| attribute(at))
-        .collect()
+    code.match_indices("#[cfg(").filter_map(|(at, _)| attribute(at)).collect()
 }
 
 fn test_lines(code: &str) -> Vec<bool> {
@@ -244,9 +223,7 @@ fn raw_string_length(rest: &[u8]) -> usize {
     let mut close = vec![b'"'];
     close.resize(1 + hashes, b'#');
     let body = 2 + hashes;
-    let found = rest[body..]
-        .windows(close.len())
-        .position(|window| window == close);
+    let found = rest[body..].windows(close.len()).position(|window| window == close);
     found.map_or(rest.len(), |at| body + at + close.len())
 }
 
@@ -294,10 +271,7 @@ mod tests {
     fn a_word_is_found_only_as_a_whole() {
         let s = source("#![forbid(unsafe_code)]\nunsafe { x() }\nnot_unsafe();\n");
         assert_eq!(s.lines_with("unsafe"), [2]);
-        assert_eq!(
-            source("println!();\neprintln!();\n").lines_with("println!"),
-            [1]
-        );
+        assert_eq!(source("println!();\neprintln!();\n").lines_with("println!"), [1]);
     }
 
     #[test]

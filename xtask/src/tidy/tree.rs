@@ -6,14 +6,10 @@ use std::path::{Path, PathBuf};
 use super::source::Source;
 use crate::exec::Outcome;
 
-/// Folders that hold what programs have written.
-const SKIPPED_FOLDERS: [&str; 5] = [
-    "target",
-    ".git",
-    "artifacts",
-    "corpus",
-    "proptest-regressions",
-];
+/// Folders that hold what programs have written, from the root.
+const SKIPPED_FOLDERS: [&str; 3] = [".git", "fuzz/artifacts", "fuzz/corpus"];
+/// The file by which cargo marks a build folder.
+const BUILD_FOLDER_MARK: &str = "CACHEDIR.TAG";
 /// Endings of the text files that people write, beside Rust.
 const TEXT_ENDINGS: [&str; 7] = ["md", "toml", "sh", "json", "yml", "yaml", "txt"];
 
@@ -32,13 +28,8 @@ pub(super) struct Tree {
 
 impl Tree {
     pub(super) fn read(root: &Path) -> Outcome<Tree> {
-        let mut tree = Tree {
-            sources: Vec::new(),
-            texts: Vec::new(),
-            paths: BTreeSet::new(),
-        };
-        tree.walk(root, root)
-            .map_err(|e| format!("reading {}: {e}", root.display()))?;
+        let mut tree = Tree { sources: Vec::new(), texts: Vec::new(), paths: BTreeSet::new() };
+        tree.walk(root, root).map_err(|e| format!("reading {}: {e}", root.display()))?;
         tree.mark_tests();
         Ok(tree)
     }
@@ -46,11 +37,7 @@ impl Tree {
     /// A tree made of samples: path and content.
     #[cfg(test)]
     pub(super) fn of(files: &[(&str, &str)]) -> Tree {
-        let mut tree = Tree {
-            sources: Vec::new(),
-            texts: Vec::new(),
-            paths: BTreeSet::new(),
-        };
+        let mut tree = Tree { sources: Vec::new(), texts: Vec::new(), paths: BTreeSet::new() };
         for (path, text) in files {
             tree.add((*path).to_owned(), (*text).to_owned());
         }
@@ -60,10 +47,7 @@ impl Tree {
 
     /// The text file with this path.
     pub(super) fn text(&self, path: &str) -> Option<&str> {
-        self.texts
-            .iter()
-            .find(|file| file.path == path)
-            .map(|file| file.text.as_str())
+        self.texts.iter().find(|file| file.path == path).map(|file| file.text.as_str())
     }
 
     fn walk(&mut self, root: &Path, folder: &Path) -> std::io::Result<()> {
@@ -71,19 +55,11 @@ impl Tree {
         let mut paths: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
         paths.sort();
         for path in paths {
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            let shown = path
-                .strip_prefix(root)
-                .unwrap_or(&path)
-                .to_string_lossy()
-                .into_owned();
+            let shown = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
             if path.is_dir() {
+                let is_skipped = SKIPPED_FOLDERS.contains(&shown.as_str());
                 self.paths.insert(shown);
-                if !SKIPPED_FOLDERS.contains(&name.as_str()) {
+                if !is_skipped && !path.is_symlink() && !path.join(BUILD_FOLDER_MARK).exists() {
                     self.walk(root, &path)?;
                 }
             } else if is_text(&path) {
@@ -105,11 +81,8 @@ impl Tree {
 
     /// A file that another declares under `#[cfg(test)]` is test code from its first line on.
     fn mark_tests(&mut self) {
-        let modules: Vec<String> = self
-            .sources
-            .iter()
-            .flat_map(Source::test_module_paths)
-            .collect();
+        let modules: Vec<String> =
+            self.sources.iter().flat_map(Source::test_module_paths).collect();
         for source in &mut self.sources {
             let in_module = |module: &String| {
                 source.path == format!("{module}.rs")
@@ -123,14 +96,8 @@ impl Tree {
 }
 
 fn is_text(path: &Path) -> bool {
-    let ending = path
-        .extension()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    let in_ci = path
-        .parent()
-        .is_some_and(|folder| folder.file_name() == Some(".ci".as_ref()));
+    let ending = path.extension().unwrap_or_default().to_string_lossy().into_owned();
+    let in_ci = path.parent().is_some_and(|folder| folder.file_name() == Some(".ci".as_ref()));
     ending == "rs" || in_ci || TEXT_ENDINGS.contains(&ending.as_str())
 }
 
@@ -148,15 +115,8 @@ mod tests {
             ("fs/src/other.rs", ""),
             ("fs/tests/whole.rs", ""),
         ]);
-        let tests: Vec<_> = tree
-            .sources
-            .iter()
-            .filter(|s| s.is_test)
-            .map(|s| s.path.as_str())
-            .collect();
-        assert_eq!(
-            tests,
-            ["fs/src/checks.rs", "fs/src/a/deep.rs", "fs/tests/whole.rs"]
-        );
+        let tests: Vec<_> =
+            tree.sources.iter().filter(|s| s.is_test).map(|s| s.path.as_str()).collect();
+        assert_eq!(tests, ["fs/src/checks.rs", "fs/src/a/deep.rs", "fs/tests/whole.rs"]);
     }
 }

@@ -12,26 +12,12 @@ const ROOMS: [&str; 3] = ["engine", "nvme", "bench/ceilings"];
 
 pub(super) fn check(tree: &Tree, config: &Config) -> Vec<Finding> {
     let listed = &config.unsafe_files;
-    let mut findings: Vec<_> = listed
-        .iter()
-        .filter_map(|path| wrong_address(tree, path))
-        .collect();
+    let mut findings: Vec<_> = listed.iter().filter_map(|path| wrong_address(tree, path)).collect();
     for source in &tree.sources {
         let is_listed = listed.contains(&source.path);
-        findings.extend(
-            source
-                .lines_with("unsafe")
-                .into_iter()
-                .filter(|_| !is_listed)
-                .map(|line| {
-                    Finding::at(
-                        RULE,
-                        &source.path,
-                        line,
-                        "this file has no address for unsafe",
-                    )
-                }),
-        );
+        findings.extend(source.lines_with("unsafe").into_iter().filter(|_| !is_listed).map(
+            |line| Finding::at(RULE, &source.path, line, "this file has no address for unsafe"),
+        ));
         findings.extend(unguarded_root(source));
     }
     findings
@@ -44,18 +30,8 @@ fn wrong_address(tree: &Tree, path: &str) -> Option<Finding> {
     let is_allowed = ROOMS.contains(&super::arrows::room_of(path));
     match (has_unsafe, is_allowed) {
         (true, true) => None,
-        (false, _) => Some(Finding::at(
-            RULE,
-            PATH,
-            0,
-            format!("{path} has no unsafe code"),
-        )),
-        (_, false) => Some(Finding::at(
-            RULE,
-            PATH,
-            0,
-            format!("{path} is in a safe room"),
-        )),
+        (false, _) => Some(Finding::at(RULE, PATH, 0, format!("{path} has no unsafe code"))),
+        (_, false) => Some(Finding::at(RULE, PATH, 0, format!("{path} is in a safe room"))),
     }
 }
 
@@ -73,14 +49,8 @@ mod tests {
 
     fn whats(listed: &[&str], files: &[(&str, &str)]) -> Vec<String> {
         let unsafe_files = listed.iter().map(ToString::to_string).collect();
-        let config = Config {
-            unsafe_files,
-            ..Config::default()
-        };
-        check(&Tree::of(files), &config)
-            .into_iter()
-            .map(|finding| finding.what)
-            .collect()
+        let config = Config { unsafe_files, ..Config::default() };
+        check(&Tree::of(files), &config).into_iter().map(|finding| finding.what).collect()
     }
 
     const UNSAFE: &str = "fn f() { unsafe { g() } }\n";
