@@ -1,0 +1,15 @@
+//! The load that one thread puts on a device: a machine without clock, thread or device.
+//!
+//! A runner tells it the time and what was done, and asks for the next request:
+//! [`Load::begin`], [`Load::complete`], [`Load::next_io`], [`Load::next_due`]. The same machine runs
+//! under a virtual clock in tests and under every interface of the library.
+
+mod content;
+mod machine;
+mod pace;
+
+pub use machine::{Load, LoadConfig, Outcome, Phase};
+pub use pace::Pace;
+
+#[cfg(test)]
+mod tests;
