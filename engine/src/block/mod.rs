@@ -6,6 +6,7 @@
 //! the flush was submitted, a completed write with `fua` is durable itself.
 
 mod channel;
+mod cursor;
 mod extent;
 mod info;
 mod io;
@@ -13,6 +14,7 @@ mod payload;
 mod reservation;
 mod tags;
 
+pub mod mem;
 pub mod null;
 
 pub use channel::{BlockDevice, Channel, DeviceEvent, WaitSource};

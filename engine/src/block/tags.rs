@@ -31,7 +31,9 @@ impl<T> TagTable<T> {
     /// Stores `value` and names it; gives it back when the table is full.
     pub fn insert(&mut self, value: T) -> Result<u32, T> {
         let tag = self.free;
-        let Some(entry) = self.entries.get_mut(tag as usize) else { return Err(value) };
+        let Some(entry) = self.entries.get_mut(tag as usize) else {
+            return Err(value);
+        };
         let Entry::Free { next } = *entry else { unreachable!("the free list names free entries") };
         *entry = Entry::Used(value);
         self.free = next;

@@ -103,7 +103,9 @@ fn calibrate() -> Option<TscClock> {
 
 /// The counter runs at one rate in every power state (the flags of `/proc/cpuinfo`).
 fn has_invariant_tsc() -> bool {
-    let Ok(info) = fs::read_to_string("/proc/cpuinfo") else { return false };
+    let Ok(info) = fs::read_to_string("/proc/cpuinfo") else {
+        return false;
+    };
     let flags = info.lines().find(|line| line.starts_with("flags")).unwrap_or_default();
     ["constant_tsc", "nonstop_tsc"].iter().all(|f| flags.split_whitespace().any(|w| w == *f))
 }

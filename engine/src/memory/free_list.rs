@@ -6,13 +6,10 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-/// The end of the list. Slot numbers are stored plus one so that zeroed memory means "end".
-const END: u32 = 0;
-
 /// A stack of slots that are free. All methods may be called from any thread.
 #[derive(Debug, Default)]
 pub(crate) struct FreeList {
-    /// Tag in the high half, slot plus one in the low half.
+    /// Tag in the high half, slot plus one in the low half: zeroed memory is an empty list.
     head: AtomicU64,
 }
 
@@ -44,11 +41,6 @@ impl FreeList {
                 Err(seen) => head = seen,
             }
         }
-    }
-
-    /// True when nothing is on the list at this moment.
-    pub(crate) fn is_empty(&self) -> bool {
-        low(self.head.load(Ordering::Relaxed)) == END
     }
 }
 

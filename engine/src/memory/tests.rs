@@ -131,7 +131,9 @@ fn leases_cross_threads_and_come_home() {
             let arena = arena.clone();
             std::thread::spawn(move || {
                 for i in 0..500u32 {
-                    let Some(mut lease) = arena.lease(512 << (i % 4)) else { continue };
+                    let Some(mut lease) = arena.lease(512 << (i % 4)) else {
+                        continue;
+                    };
                     lease.fill(t);
                     assert!(lease.iter().all(|&b| b == t));
                 }

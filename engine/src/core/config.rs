@@ -1,0 +1,90 @@
+//! How a core is set up.
+
+use crate::error::SetupError;
+use crate::memory::ArenaConfig;
+use crate::ring::FeatureSet;
+
+/// Whether an idle core spins or sleeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum PollMode {
+    /// Sleep as soon as there is nothing to do: least processor time.
+    Never,
+    /// Spin while work usually comes soon, then sleep.
+    #[default]
+    Adaptive,
+    /// Never sleep: least latency, a whole core.
+    Always,
+}
+
+impl PollMode {
+    /// The mode that `word` names.
+    pub fn from_name(word: &str) -> Option<PollMode> {
+        match word {
+            "never" => Some(PollMode::Never),
+            "adaptive" => Some(PollMode::Adaptive),
+            "always" => Some(PollMode::Always),
+            _ => None,
+        }
+    }
+
+    /// The word for options and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            PollMode::Never => "never",
+            PollMode::Adaptive => "adaptive",
+            PollMode::Always => "always",
+        }
+    }
+}
+
+/// The longest spin of an adaptive core, by default, in nanoseconds: about what a sleep and a
+/// wake-up cost.
+pub(super) const SPIN_NS_MAX_DEFAULT: u64 = 50_000;
+
+/// How a core is set up.
+#[derive(Clone, Debug)]
+pub struct CoreConfig {
+    /// The processor to pin the thread to.
+    pub cpu: Option<usize>,
+    /// The size and make of its memory.
+    pub arena: ArenaConfig,
+    /// Whether it spins when idle.
+    pub poll_mode: PollMode,
+    /// The longest spin before a sleep when adaptive, in nanoseconds.
+    pub spin_ns_max: u64,
+    /// Abilities of the kernel not to use.
+    pub features_off: FeatureSet,
+    /// A turn longer than this is reported as a stall, in nanoseconds; zero for never.
+    pub stall_ns: u64,
+}
+
+impl Default for CoreConfig {
+    fn default() -> Self {
+        CoreConfig {
+            cpu: None,
+            arena: ArenaConfig::default(),
+            poll_mode: PollMode::default(),
+            spin_ns_max: SPIN_NS_MAX_DEFAULT,
+            features_off: FeatureSet::NONE,
+            stall_ns: 25_000_000,
+        }
+    }
+}
+
+impl CoreConfig {
+    /// Pins the calling thread where the configuration says so.
+    pub(crate) fn pin(&self) -> Result<(), SetupError> {
+        let Some(cpu) = self.cpu else { return Ok(()) };
+        let known = core_affinity::get_core_ids().unwrap_or_default();
+        if core_affinity::set_for_current(core_affinity::CoreId { id: cpu }) {
+            return Ok(());
+        }
+        let most = known.iter().map(|core| core.id).max().unwrap_or(0);
+        let remedy = format!("use a processor from 0 to {most} that this process may run on");
+        Err(SetupError::new(
+            format!("processor {cpu}"),
+            "the thread cannot be pinned to it",
+            remedy,
+        ))
+    }
+}

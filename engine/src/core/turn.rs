@@ -1,0 +1,221 @@
+//! One turn of a core, and the decision to spin or to sleep after it.
+//!
+//! A turn: mail, timers, tasks by class, flush of everything gathered, one `io_uring_enter` at
+//! most, completions, polls. A core that may sleep lets that one call submit and wait at once, so
+//! that a sleeping core costs one system call a turn and not two.
+
+use std::os::fd::RawFd;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::task::Waker;
+
+use io_uring::{opcode, types};
+
+use super::{Core, Driver, PollMode};
+use crate::block::WaitSource;
+use crate::exec::enter_core;
+use crate::ring::{Keep, Ops};
+
+/// Calls from other threads handled in one turn.
+const CALLS_PER_TURN_MAX: usize = 32;
+/// Wake-ups from other threads handled in one turn.
+const WAKES_PER_TURN_MAX: usize = 256;
+/// The longest sleep, so that a lost wake-up would be a hiccup and not a hang.
+const SLEEP_NS_MAX: u64 = 1_000_000_000;
+/// The weight of the newest idle gap in the moving average: 1/8.
+const GAP_SHIFT: u32 = 3;
+/// A core spins for at most this many times the usual gap before work comes.
+const SPIN_PER_GAP: u64 = 2;
+
+/// What a turn found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Something ran or completed.
+    Busy,
+    /// Nothing was there; the core may sleep.
+    Idle,
+}
+
+/// What the adaptive mode remembers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct PollState {
+    /// Moving average of the gaps between the end of work and the next work, in nanoseconds.
+    gap_ns: u64,
+    /// When the core ran out of work, while it is out of work.
+    idle_since: Option<u64>,
+}
+
+impl PollState {
+    fn work_came(&mut self, now: u64) {
+        if let Some(since) = self.idle_since.take() {
+            let gap = now.saturating_sub(since).min(SLEEP_NS_MAX);
+            self.gap_ns = self.gap_ns - (self.gap_ns >> GAP_SHIFT) + (gap >> GAP_SHIFT);
+        }
+    }
+
+    /// True where the next work is expected soon enough to wait for it awake.
+    fn should_spin(&mut self, now: u64, spin_ns_max: u64) -> bool {
+        let since = *self.idle_since.get_or_insert(now);
+        let worth_it = self.gap_ns <= spin_ns_max;
+        let longest = (self.gap_ns * SPIN_PER_GAP).clamp(spin_ns_max / 8, spin_ns_max);
+        worth_it && now.saturating_sub(since) < longest
+    }
+}
+
+/// Keeps a read on the core's eventfd, so that other threads can wake its ring.
+pub(super) fn watch_event(ops: &Rc<Ops>, event: RawFd) {
+    let mut counter = Box::new([0u8; 8]);
+    let read = opcode::Read::new(types::Fd(event), counter.as_mut_ptr(), 8).build();
+    let keep = Keep::Memory(counter);
+    // SAFETY: the read's memory is the box that the request keeps; the eventfd lives for good.
+    unsafe { ops.start_event(read, keep) };
+}
+
+impl Core {
+    /// One turn: everything that is ready now, within the turn's budgets. Where `may_sleep` and
+    /// nothing is left to do, waits for the next event first.
+    pub fn turn(self: &Rc<Self>, may_sleep: bool) -> Progress {
+        let _current = enter_core(self.id);
+        let mut busy = self.handle_mail();
+        busy |= self.fire_timers();
+        self.remote.pulse.turns.fetch_add(1, Ordering::Relaxed);
+        busy |= self.executor.run(|| self.clock.now()) > 0;
+        self.remote.pulse.turns.fetch_add(1, Ordering::Relaxed);
+        self.polled.borrow().iter().for_each(|polled| polled.flush());
+        let sleep = may_sleep && !busy_now(self) && self.decide_sleep(busy);
+        let reaped = self.drive(sleep);
+        let polled = self.poll_all();
+        let busy = busy || reaped > 0 || polled > 0;
+        self.note_progress(busy);
+        if busy { Progress::Busy } else { Progress::Idle }
+    }
+
+    fn note_progress(&self, busy: bool) {
+        self.counters.turn(busy);
+        if busy && self.config.poll_mode == PollMode::Adaptive {
+            let mut state = self.poll_state.get();
+            if state.idle_since.is_some() {
+                state.work_came(self.now());
+            }
+            self.poll_state.set(state);
+        }
+    }
+
+    fn handle_mail(self: &Rc<Self>) -> bool {
+        if !self.remote.has_mail() {
+            return false;
+        }
+        for _ in 0..WAKES_PER_TURN_MAX {
+            let Some(word) = self.remote.pop_wake() else {
+                break;
+            };
+            self.executor.make_ready(crate::exec::unpack(word).1);
+        }
+        if self.remote.take_wake_all() {
+            self.executor.wake_all();
+        }
+        for _ in 0..CALLS_PER_TURN_MAX {
+            let Some(call) = self.remote.pop_call() else {
+                break;
+            };
+            call(self);
+        }
+        true
+    }
+
+    fn fire_timers(&self) -> bool {
+        if self.timers.borrow().is_empty() {
+            return false;
+        }
+        let mut expired = std::mem::take(&mut *self.expired.borrow_mut());
+        self.timers.borrow_mut().advance(self.now(), &mut expired);
+        let any = !expired.is_empty();
+        expired.drain(..).for_each(Waker::wake);
+        *self.expired.borrow_mut() = expired;
+        any
+    }
+
+    /// Submits, sleeps where asked to, and hands completions out.
+    fn drive(&self, sleep: bool) -> usize {
+        let Driver::Kernel(ops) = &self.driver else {
+            return 0;
+        };
+        let ring = ops.ring();
+        if sleep {
+            self.sleep_in(ops);
+        } else if ring.needs_enter() {
+            ring.enter(0, None);
+        }
+        ring.reap();
+        ops.dispatch()
+    }
+
+    fn sleep_in(&self, ops: &Ops) {
+        self.remote.doorbell.announce_sleep();
+        let armed = self.polled.borrow().iter().all(|polled| polled.arm());
+        let stay = !armed || self.remote.has_mail();
+        if stay {
+            ops.ring().enter(0, None);
+        } else {
+            self.counters.sleep();
+            ops.ring().enter(1, Some(self.sleep_ns()));
+        }
+        self.remote.doorbell.awake();
+        self.polled.borrow().iter().for_each(|polled| polled.disarm());
+    }
+
+    /// How long the core may sleep: until the next timer or what a channel waits for.
+    fn sleep_ns(&self) -> u64 {
+        let next = self.next_due().unwrap_or(u64::MAX);
+        next.saturating_sub(self.now()).min(SLEEP_NS_MAX)
+    }
+
+    fn decide_sleep(&self, busy: bool) -> bool {
+        match self.config.poll_mode {
+            PollMode::Never => true,
+            PollMode::Always => false,
+            PollMode::Adaptive if busy => false,
+            PollMode::Adaptive => {
+                let mut state = self.poll_state.get();
+                let spin = state.should_spin(self.now(), self.config.spin_ns_max);
+                self.poll_state.set(state);
+                !spin
+            }
+        }
+    }
+
+    fn poll_all(self: &Rc<Self>) -> usize {
+        let mut done = 0;
+        let mut index = 0;
+        // By index, as a completion may add or remove what is polled.
+        loop {
+            let Some(polled) = self.polled.borrow().get(index).cloned() else {
+                return done;
+            };
+            done += polled.poll(self);
+            index += 1;
+        }
+    }
+
+    /// The next moment at which a timer or a channel is due.
+    pub(crate) fn next_due(&self) -> Option<u64> {
+        let timer = self.timers.borrow().next_deadline();
+        let polled = self.polled.borrow();
+        let until = polled.iter().filter_map(|polled| match polled.wait_source() {
+            Some(WaitSource::Until(ns)) => Some(ns),
+            _ => None,
+        });
+        until.chain(timer).min()
+    }
+
+    /// True where a turn would find something to do at once.
+    pub(crate) fn has_work(&self) -> bool {
+        busy_now(self)
+    }
+}
+
+/// Something is ready that no system call is needed for.
+fn busy_now(core: &Core) -> bool {
+    let polls = |polled: &Rc<dyn super::Polled>| polled.wait_source() == Some(WaitSource::Poll);
+    core.executor.has_ready() || core.remote.has_mail() || core.polled.borrow().iter().any(polls)
+}

@@ -1,0 +1,124 @@
+//! Ready tasks by class, chosen by virtual time.
+//!
+//! Each class has a virtual clock that runs at its used time divided by its share; the ready class
+//! that is furthest behind runs next. A class that wakes from idleness starts at the clock of the
+//! others, so that sleeping saves up nothing.
+
+use std::collections::VecDeque;
+
+use super::{Class, TaskId, TaskOrder};
+
+pub(super) struct RunQueue {
+    ready: [VecDeque<TaskId>; Class::COUNT],
+    used: [u64; Class::COUNT],
+    order: TaskOrder,
+}
+
+impl RunQueue {
+    pub(super) fn new(order: TaskOrder) -> RunQueue {
+        let ready = std::array::from_fn(|_| VecDeque::with_capacity(256));
+        RunQueue { ready, used: [0; Class::COUNT], order }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.ready.iter().all(VecDeque::is_empty)
+    }
+
+    pub(super) fn push(&mut self, class: Class, id: TaskId) {
+        let at = class as usize;
+        if self.ready[at].is_empty() {
+            self.used[at] = self.used[at].max(self.behind().unwrap_or(self.used[at]));
+        }
+        self.ready[at].push_back(id);
+    }
+
+    /// The clock of the ready class that is furthest behind.
+    fn behind(&self) -> Option<u64> {
+        let ready = self.ready.iter().zip(self.used).filter(|(queue, _)| !queue.is_empty());
+        ready.map(|(_, used)| used).min()
+    }
+
+    /// The class to run next.
+    pub(super) fn next_class(&mut self) -> Option<Class> {
+        let ready = Class::ALL.into_iter().filter(|&c| !self.ready[c as usize].is_empty());
+        ready.min_by_key(|&c| self.used[c as usize])
+    }
+
+    pub(super) fn pop(&mut self, class: Class) -> Option<TaskId> {
+        let queue = &mut self.ready[class as usize];
+        if let TaskOrder::Seeded(state) = &mut self.order
+            && queue.len() > 1
+        {
+            let at = (split_mix(state) % queue.len() as u64) as usize;
+            queue.swap(0, at);
+        }
+        queue.pop_front()
+    }
+
+    /// Charges `ns` of core time to a class.
+    pub(super) fn charge(&mut self, class: Class, ns: u64) {
+        let scaled = ns.saturating_mul(1024) / class.shares();
+        self.used[class as usize] = self.used[class as usize].saturating_add(scaled.max(1));
+    }
+}
+
+/// SplitMix64 (Steele, Lea, Flood 2014): the simulator's choice of order.
+fn split_mix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(n: u32) -> TaskId {
+        TaskId { slot: n, generation: 0 }
+    }
+
+    /// Every class always has work, and every batch takes the same time.
+    fn batches_of(rounds: usize) -> [usize; Class::COUNT] {
+        let mut queue = RunQueue::new(TaskOrder::Fifo);
+        Class::ALL.into_iter().for_each(|c| queue.push(c, id(0)));
+        let mut batches = [0; Class::COUNT];
+        for _ in 0..rounds {
+            let class = queue.next_class().unwrap();
+            batches[class as usize] += 1;
+            queue.charge(class, 10_000);
+        }
+        batches
+    }
+
+    #[test]
+    fn classes_get_their_shares() {
+        let batches = batches_of(1450);
+        for class in Class::ALL {
+            let share = class.shares() as usize;
+            assert!(batches[class as usize].abs_diff(share) <= 2, "{class:?}: {batches:?}");
+        }
+    }
+
+    #[test]
+    fn a_class_that_slept_saved_nothing_up() {
+        let mut queue = RunQueue::new(TaskOrder::Fifo);
+        queue.push(Class::Foreground, id(1));
+        queue.charge(Class::Foreground, 1_000_000_000);
+        queue.push(Class::Background, id(2));
+        queue.charge(Class::Background, 10_000);
+        assert_eq!(queue.next_class(), Some(Class::Foreground));
+    }
+
+    #[test]
+    fn a_seed_decides_the_order() {
+        let order = |seed| {
+            let mut queue = RunQueue::new(TaskOrder::Seeded(seed));
+            (0..8).for_each(|n| queue.push(Class::Foreground, id(n)));
+            std::iter::from_fn(|| queue.pop(Class::Foreground)).map(|t| t.slot).collect::<Vec<_>>()
+        };
+        assert_eq!(order(1), order(1));
+        assert_ne!(order(1), order(2));
+    }
+}

@@ -1,0 +1,8 @@
+//! The loop around a core, on this thread or on one of its own.
+
+mod group;
+mod run;
+mod watchdog;
+
+pub use group::ReactorThread;
+pub use run::Reactor;
