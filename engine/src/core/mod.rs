@@ -55,6 +55,8 @@ pub struct Core {
     polled: RefCell<Vec<Rc<dyn Polled>>>,
     counters: CounterCells,
     poll_state: Cell<PollState>,
+    /// Do not sleep in this turn: somebody waits for the turn itself.
+    stay_awake: Cell<bool>,
 }
 
 thread_local! {
@@ -116,6 +118,7 @@ impl Core {
             polled: RefCell::default(),
             counters: CounterCells::default(),
             poll_state: Cell::default(),
+            stay_awake: Cell::new(false),
         }))
     }
 
@@ -226,7 +229,31 @@ impl Core {
 
     /// Takes out what `add_polled` added.
     pub fn remove_polled(&self, polled: &Rc<dyn Polled>) {
-        self.polled.borrow_mut().retain(|p| !Rc::ptr_eq(p, polled));
+        self.remove_polled_by(|p| std::ptr::addr_eq(p, Rc::as_ptr(polled)));
+    }
+
+    /// Takes out what is found by its address. Dropped outside of the borrow, as that may do more.
+    pub(crate) fn remove_polled_by(&self, is_it: impl Fn(*const dyn Polled) -> bool) {
+        let mut polled = self.polled.borrow_mut();
+        let found = polled.iter().position(|p| is_it(Rc::as_ptr(p)));
+        let removed = found.map(|index| polled.remove(index));
+        drop(polled);
+        drop(removed);
+    }
+
+    /// Lets the turn that runs end without sleeping: its caller has something to look at.
+    pub fn stay_awake(&self) {
+        self.stay_awake.set(true);
+    }
+
+    /// Drops every task and everything polled. Tasks hold their core, so a core that is not shut
+    /// down lives for ever.
+    pub fn shutdown(&self) {
+        self.executor.clear();
+        let polled = std::mem::take(&mut *self.polled.borrow_mut());
+        drop(polled);
+        let timers = self.timers.replace(TimerWheel::with_capacity(0));
+        drop(timers);
     }
 
     /// A handle for other threads.
@@ -243,9 +270,7 @@ impl Core {
 
 impl Drop for Core {
     fn drop(&mut self) {
-        self.executor.clear();
-        *self.timers.get_mut() = TimerWheel::with_capacity(0);
-        self.polled.get_mut().clear();
+        self.shutdown();
         if let Driver::Kernel(ops) = &self.driver {
             let mine = |current: &Rc<Ops>| Rc::ptr_eq(current, ops);
             CURRENT_OPS.with_borrow_mut(|current| current.take_if(|c| mine(c)));

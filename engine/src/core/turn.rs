@@ -82,7 +82,9 @@ impl Core {
         busy |= self.executor.run(|| self.clock.now()) > 0;
         self.remote.pulse.turns.fetch_add(1, Ordering::Relaxed);
         self.polled.borrow().iter().for_each(|polled| polled.flush());
-        let sleep = may_sleep && !busy_now(self) && self.decide_sleep(busy);
+        let rested = !busy || self.config.poll_mode == PollMode::Never;
+        let wanted = self.stay_awake.replace(false);
+        let sleep = may_sleep && !wanted && rested && !busy_now(self) && self.may_sleep(self.now());
         let reaped = self.drive(sleep);
         let polled = self.poll_all();
         let busy = busy || reaped > 0 || polled > 0;
@@ -170,18 +172,38 @@ impl Core {
         next.saturating_sub(self.now()).min(SLEEP_NS_MAX)
     }
 
-    fn decide_sleep(&self, busy: bool) -> bool {
+    /// Submits, sleeps for at most `sleep_ns` where given, and reaps: for a thread that polls its
+    /// channels itself.
+    #[inline]
+    pub(crate) fn drive_ring(&self, sleep_ns: Option<u64>) {
+        let Driver::Kernel(ops) = &self.driver else { return };
+        let ring = ops.ring();
+        match sleep_ns {
+            Some(_) => ring.enter(1, sleep_ns),
+            None if ring.needs_enter() => ring.enter(0, None),
+            None => {}
+        }
+        ring.reap();
+        ops.dispatch();
+    }
+
+    /// True where the configuration and the recent past say that a core without work may sleep.
+    pub(crate) fn may_sleep(&self, now: u64) -> bool {
         match self.config.poll_mode {
             PollMode::Never => true,
             PollMode::Always => false,
-            PollMode::Adaptive if busy => false,
             PollMode::Adaptive => {
                 let mut state = self.poll_state.get();
-                let spin = state.should_spin(self.now(), self.config.spin_ns_max);
+                let spin = state.should_spin(now, self.config.spin_ns_max);
                 self.poll_state.set(state);
                 !spin
             }
         }
+    }
+
+    /// Counts a poll, and remembers the gap before it.
+    pub(crate) fn note_poll(&self, hit: bool) {
+        self.note_progress(hit);
     }
 
     fn poll_all(self: &Rc<Self>) -> usize {

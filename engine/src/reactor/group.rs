@@ -96,7 +96,7 @@ impl Drop for ReactorThread {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
         // A call rather than a bare wake-up: the mailbox shows it to a core that is about to sleep.
-        let _core_is_gone = self.handle.send(Box::new(|_| {}));
+        let _core_is_gone = self.handle.send(Box::new(|core| core.stay_awake()));
         if let Some(thread) = self.thread.take() {
             let panicked = thread.join().is_err();
             if panicked && !std::thread::panicking() {

@@ -36,13 +36,24 @@ impl Reactor {
         T: 'static,
         F: Future<Output = T> + 'static,
     {
-        let future = main(Rc::clone(&self.core));
-        let handle = self.core.spawn(Class::Foreground, "main", future);
+        let (future, core) = (main(Rc::clone(&self.core)), Rc::clone(&self.core));
+        let main = async move {
+            let value = future.await;
+            core.stay_awake();
+            value
+        };
+        let handle = self.core.spawn(Class::Foreground, "main", main);
         loop {
             self.core.turn(true);
             if let Some(value) = handle.try_take() {
                 return value;
             }
         }
+    }
+}
+
+impl Drop for Reactor {
+    fn drop(&mut self) {
+        self.core.shutdown();
     }
 }
