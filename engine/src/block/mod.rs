@@ -15,7 +15,9 @@ mod reservation;
 mod tags;
 
 pub mod mem;
+pub mod file;
 pub mod null;
+pub mod wrap;
 
 pub use channel::{BlockDevice, Channel, DeviceEvent, WaitSource};
 pub use extent::{Extent, ExtentKind};

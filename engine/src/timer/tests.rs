@@ -107,13 +107,17 @@ impl Model {
             }
             Step::Cancel { pick } => {
                 let nth = pick % self.running.len().max(1);
-                let Some((&id, &(_, key))) = self.running.iter().nth(nth) else { return };
+                let Some((&id, &(_, key))) = self.running.iter().nth(nth) else {
+                    return;
+                };
                 assert_eq!(self.wheel.cancel(key), Some(id));
                 self.running.remove(&id);
             }
             Step::Advance { by_ns } => self.advance_to(self.now_ns.saturating_add(by_ns)),
             Step::Sleep => {
-                let Some(next) = self.wheel.next_deadline() else { return };
+                let Some(next) = self.wheel.next_deadline() else {
+                    return;
+                };
                 self.advance_to(next.max(self.now_ns));
             }
         }
