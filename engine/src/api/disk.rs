@@ -300,6 +300,10 @@ impl Polled for Queue {
         count
     }
 
+    fn arm(&self) -> bool {
+        self.wait_source() != Some(WaitSource::Poll)
+    }
+
     fn wait_source(&self) -> Option<WaitSource> {
         let channel = self.channel.borrow();
         (channel.in_flight() > 0).then(|| channel.wait_source())

@@ -70,27 +70,16 @@ impl PollQueue {
         let deadline = self.core.now().saturating_add(timeout_ns);
         self.channel.flush_submissions();
         loop {
-            let sleep = self.sleep_for(deadline);
-            self.core.drive_ring(sleep);
+            let now = self.core.now();
+            let channel = &*self.channel;
+            self.core.drive_ring_until(now, || wake_at(channel, deadline));
             self.channel.poll(done);
             let got = done.len() - before;
-            let over = got > 0 || self.channel.in_flight() == 0 || self.core.now() >= deadline;
             self.core.note_poll(got > 0);
-            if over {
+            if got > 0 || self.channel.in_flight() == 0 || now >= deadline {
                 return got;
             }
         }
-    }
-
-    /// How long the ring may sleep now; `None` for not at all.
-    fn sleep_for(&self, deadline: u64) -> Option<u64> {
-        let now = self.core.now();
-        let until = match self.channel.wait_source() {
-            WaitSource::Poll => return None,
-            WaitSource::Until(ns) => ns.min(deadline),
-            WaitSource::Ring => deadline,
-        };
-        self.core.may_sleep(now).then(|| until.saturating_sub(now))
     }
 
     /// Requests in flight.
@@ -117,5 +106,14 @@ impl PollQueue {
         }
         let completion = done.swap_remove(0);
         (completion.result, completion.payload)
+    }
+}
+
+/// Until when the channel lets its core sleep; `None` for not at all.
+fn wake_at(channel: &dyn Channel, deadline: u64) -> Option<u64> {
+    match channel.wait_source() {
+        WaitSource::Poll => None,
+        WaitSource::Until(ns) => Some(ns.min(deadline)),
+        WaitSource::Ring => Some(deadline),
     }
 }

@@ -14,8 +14,8 @@ mod payload;
 mod reservation;
 mod tags;
 
-pub mod mem;
 pub mod file;
+pub mod mem;
 pub mod null;
 pub mod wrap;
 

@@ -49,6 +49,8 @@ pub struct Core {
     clock: Clock,
     arena: Arena,
     driver: Driver,
+    /// Made when first asked for.
+    polled_ring: RefCell<Option<Rc<Ring>>>,
     executor: Executor,
     timers: RefCell<TimerWheel<Waker>>,
     expired: RefCell<Vec<Waker>>,
@@ -112,6 +114,7 @@ impl Core {
             clock,
             arena,
             driver,
+            polled_ring: RefCell::default(),
             executor: Executor::new(id, &remote.pulse, order),
             timers: RefCell::new(TimerWheel::new()),
             expired: RefCell::default(),
@@ -181,6 +184,25 @@ impl Core {
             Driver::Kernel(ops) => Some(ops),
             Driver::Standalone => None,
         }
+    }
+
+    /// A ring whose completions are polled, for a core that never sleeps and a file where a test
+    /// read through such a ring succeeds.
+    pub(crate) fn polled_ring_for(&self, file: &std::fs::File, align: u32) -> Option<Rc<Ring>> {
+        let wanted =
+            self.config.poll_mode == PollMode::Always && self.features().has(Feature::Iopoll);
+        if !wanted {
+            return None;
+        }
+        let mut slot = self.polled_ring.borrow_mut();
+        if slot.is_none() {
+            *slot = Ring::polled(self.config.features_off).ok().map(Rc::new);
+            if let Some(ring) = &*slot {
+                ring.register_region(self.arena.region());
+            }
+        }
+        let (ring, lease) = (slot.as_ref()?, self.lease(align)?);
+        ring.test_read(file, lease).then(|| Rc::clone(ring))
     }
 
     /// What the kernel below this core can do.

@@ -187,6 +187,17 @@ impl Core {
         ops.dispatch();
     }
 
+    /// As `drive_ring`, but sleeps until what `wake_at` says, where the core may. `wake_at` is asked
+    /// after the sleep was announced, so that no wake-up of another thread is missed.
+    pub(crate) fn drive_ring_until(&self, now: u64, wake_at: impl Fn() -> Option<u64>) {
+        if wake_at().is_none() || !self.may_sleep(now) {
+            return self.drive_ring(None);
+        }
+        self.remote.doorbell.announce_sleep();
+        self.drive_ring(wake_at().map(|at| at.saturating_sub(now)));
+        self.remote.doorbell.awake();
+    }
+
     /// True where the configuration and the recent past say that a core without work may sleep.
     pub(crate) fn may_sleep(&self, now: u64) -> bool {
         match self.config.poll_mode {

@@ -11,7 +11,7 @@ mod setup;
 mod tables;
 
 pub use features::{Feature, FeatureSet};
-pub use ops::{Keep, Multishot, OpOutput, Ops, Pending};
+pub use ops::{Keep, Multishot, OpOutput, Ops, Pending, Reclaim};
 pub use owners::{Arrival, Inbox};
 pub use setup::{CQ_ENTRIES, SQ_ENTRIES};
 pub use tables::{BUFFERS_MAX, FILES_MAX};
@@ -26,13 +26,16 @@ use std::sync::Arc;
 use io_uring::{IoUring, squeue, types};
 
 use crate::error::SetupError;
-use crate::memory::{Region, RegionId};
+use crate::memory::{Lease, Region, RegionId};
 use owners::Owners;
 use tables::{BufferTable, FileTable};
 
 /// How long a closing ring waits for requests in flight before it gives their memory up for lost
 /// (leaks it), in rounds of 100 ms.
 const DRAIN_ROUNDS_MAX: u32 = 50;
+
+/// Rounds of 10 ms that a test read may take.
+const TEST_READ_ROUNDS_MAX: u32 = 100;
 
 /// One core's ring.
 pub struct Ring {
@@ -55,7 +58,16 @@ pub struct OwnerHandle {
 impl Ring {
     /// Sets a ring up with everything that this kernel has, less `off`.
     pub fn new(off: FeatureSet) -> Result<Ring, SetupError> {
-        let (uring, mut features) = setup::build(off)?;
+        Ring::build(off, false)
+    }
+
+    /// A ring whose completions are polled, for devices with poll queues.
+    pub(crate) fn polled(off: FeatureSet) -> Result<Ring, SetupError> {
+        Ring::build(off, true)
+    }
+
+    fn build(off: FeatureSet, polled: bool) -> Result<Ring, SetupError> {
+        let (uring, mut features) = setup::build(off, polled)?;
         setup::probe(&uring, off, &mut features);
         let submitter = uring.submitter();
         let (files, has_files) = FileTable::new(&submitter, !off.has(Feature::RegisteredFiles));
@@ -252,6 +264,27 @@ impl Ring {
         let entry = io_uring::opcode::AsyncCancel::new(target).build();
         // SAFETY: a cancel request names no memory.
         unsafe { self.push(canceller, u32::MAX, entry) };
+    }
+
+    /// True where a read of `file` through this ring succeeds.
+    pub(crate) fn test_read(&self, file: &std::fs::File, mut lease: Lease) -> bool {
+        let Some(owner) = self.open_owner() else { return false };
+        let fd = types::Fd(file.as_raw_fd());
+        let len = lease.len() as u32;
+        let read = io_uring::opcode::Read::new(fd, lease.as_mut_ptr(), len).build();
+        // SAFETY: the lease is handed to `close_owner`, which keeps it until the completion.
+        unsafe { self.push(&owner, 0, read) };
+        let mut arrivals = Vec::new();
+        for _ in 0..TEST_READ_ROUNDS_MAX {
+            self.enter(1, Some(10_000_000));
+            self.reap();
+            owner.inbox.take(&mut arrivals);
+            if !arrivals.is_empty() {
+                break;
+            }
+        }
+        self.close_owner(&owner, Box::new(lease));
+        arrivals.first().is_some_and(|arrival| arrival.result == len as i32)
     }
 
     /// Queues a message that wakes the ring behind `ring_fd`.

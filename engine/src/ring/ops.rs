@@ -29,6 +29,14 @@ pub enum Keep {
     Nothing,
     /// Anything on the heap that the request points into.
     Memory(Box<dyn std::any::Any>),
+    /// What the request's results hand out, to be told of those that nobody takes.
+    Reclaim(Box<dyn Reclaim>),
+}
+
+/// Takes back what a result hands out (a buffer of a group) when its future is gone.
+pub trait Reclaim {
+    /// Nobody takes this result. Must not start a request.
+    fn reclaim(&self, output: OpOutput);
 }
 
 /// One result of a request: bytes or a negative errno, and the flags.
@@ -40,8 +48,31 @@ pub struct OpOutput {
     pub flags: u32,
 }
 
+/// Results not taken yet. The first has a place of its own, so that a request with one completion
+/// does not allocate.
+#[derive(Default)]
+struct Arrived {
+    first: Option<OpOutput>,
+    more: VecDeque<OpOutput>,
+}
+
+impl Arrived {
+    fn push(&mut self, output: OpOutput) {
+        match self.first {
+            None => self.first = Some(output),
+            Some(_) => self.more.push_back(output),
+        }
+    }
+
+    fn pop(&mut self) -> Option<OpOutput> {
+        let output = self.first.take()?;
+        self.first = self.more.pop_front();
+        Some(output)
+    }
+}
+
 struct Slot {
-    arrived: VecDeque<OpOutput>,
+    arrived: Arrived,
     /// The last completion is reaped.
     ended: bool,
     waker: Option<Waker>,
@@ -84,6 +115,11 @@ impl Ops {
     /// The ring below.
     pub fn ring(&self) -> &Rc<Ring> {
         &self.ring
+    }
+
+    /// True where [`OPS_MAX`] requests are in flight: no more can start.
+    pub fn is_full(&self) -> bool {
+        self.slots.borrow().is_full()
     }
 
     /// Starts a request with one completion. `None` when [`OPS_MAX`] are in flight.
@@ -144,7 +180,7 @@ impl Ops {
 
     fn insert(&self, keep: Keep, returns_fd: bool) -> Option<u32> {
         let slot = Slot {
-            arrived: VecDeque::new(),
+            arrived: Arrived::default(),
             ended: false,
             waker: None,
             keep,
@@ -187,14 +223,15 @@ impl Ops {
         let mut slots = self.slots.borrow_mut();
         let slot = slots.get_mut(arrival.slot).expect("a slot lives until its last completion");
         slot.ended = !cqueue::more(arrival.flags);
+        let output = OpOutput { result: arrival.result, flags: arrival.flags };
         if slot.orphan {
-            close_result(slot, arrival.result);
+            discard(slot, output);
             let ended = slot.ended.then(|| slots.remove(arrival.slot));
             drop(slots);
             drop(ended);
             return;
         }
-        slot.arrived.push_back(OpOutput { result: arrival.result, flags: arrival.flags });
+        slot.arrived.push(output);
         let waker = slot.waker.take();
         drop(slots);
         waker.into_iter().for_each(Waker::wake);
@@ -203,7 +240,7 @@ impl Ops {
     fn poll_slot(&self, slot: u32, cx: &mut Context<'_>) -> Poll<Option<OpOutput>> {
         let mut slots = self.slots.borrow_mut();
         let entry = slots.get_mut(slot).expect("a future's slot lives as long as the future");
-        if let Some(output) = entry.arrived.pop_front() {
+        if let Some(output) = entry.arrived.pop() {
             return Poll::Ready(Some(output));
         }
         if entry.ended {
@@ -217,8 +254,9 @@ impl Ops {
     fn abandon(&self, slot: u32) {
         let mut slots = self.slots.borrow_mut();
         let entry = slots.get_mut(slot).expect("a future's slot lives as long as the future");
-        let results: Vec<OpOutput> = entry.arrived.drain(..).collect();
-        results.iter().for_each(|output| close_result(entry, output.result));
+        while let Some(output) = entry.arrived.pop() {
+            discard(entry, output);
+        }
         if entry.ended {
             let freed = slots.remove(slot);
             drop(slots);
@@ -240,10 +278,14 @@ impl Drop for Ops {
     }
 }
 
-fn close_result(slot: &Slot, result: i32) {
-    if slot.returns_fd && result >= 0 {
+/// Nobody takes this result: a descriptor is closed, a buffer goes back to its group.
+fn discard(slot: &Slot, output: OpOutput) {
+    if slot.returns_fd && output.result >= 0 {
         // SAFETY: the kernel made this descriptor for a request whose future is gone.
-        drop(unsafe { OwnedFd::from_raw_fd(result) });
+        drop(unsafe { OwnedFd::from_raw_fd(output.result) });
+    }
+    if let Keep::Reclaim(from) = &slot.keep {
+        from.reclaim(output);
     }
 }
 
@@ -252,6 +294,13 @@ pub struct Pending {
     ops: Rc<Ops>,
     slot: u32,
     taken: bool,
+}
+
+impl Pending {
+    /// Asks the kernel to end the request early; its completion still comes.
+    pub fn cancel(&self) {
+        self.ops.ring.cancel(&self.ops.owner, self.slot, &self.ops.silent);
+    }
 }
 
 impl Future for Pending {

@@ -13,26 +13,26 @@ pub const SQ_ENTRIES: u32 = 256;
 pub const CQ_ENTRIES: u32 = 4096;
 
 /// Builds a ring with the best flags; tells which features it has.
-pub(super) fn build(off: FeatureSet) -> Result<(IoUring, FeatureSet), SetupError> {
+pub(super) fn build(off: FeatureSet, polled: bool) -> Result<(IoUring, FeatureSet), SetupError> {
     let mut wanted = FeatureSet::NONE;
     for flag in [Feature::DeferTaskrun, Feature::CoopTaskrun, Feature::NoSqArray] {
         if !off.has(flag) {
             wanted.insert(flag);
         }
     }
-    let mut ring = try_build(wanted);
+    let mut ring = try_build(wanted, polled);
     // Newest first: drop one flag at a time until the kernel takes the rest.
     for flag in [Feature::NoSqArray, Feature::DeferTaskrun, Feature::CoopTaskrun] {
         if matches!(&ring, Err(e) if e.raw_os_error() == Some(libc::EINVAL)) {
             wanted.remove(flag);
-            ring = try_build(wanted);
+            ring = try_build(wanted, polled);
         }
     }
     let ring = ring.map_err(explain)?;
     Ok((ring, wanted))
 }
 
-fn try_build(flags: FeatureSet) -> io::Result<IoUring> {
+fn try_build(flags: FeatureSet, polled: bool) -> io::Result<IoUring> {
     let mut builder = IoUring::builder();
     builder.setup_cqsize(CQ_ENTRIES).setup_clamp().setup_submit_all();
     if flags.has(Feature::DeferTaskrun) {
@@ -43,6 +43,9 @@ fn try_build(flags: FeatureSet) -> io::Result<IoUring> {
     }
     if flags.has(Feature::NoSqArray) {
         builder.setup_no_sqarray();
+    }
+    if polled {
+        builder.setup_iopoll();
     }
     builder.build(SQ_ENTRIES)
 }

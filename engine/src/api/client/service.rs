@@ -100,7 +100,7 @@ impl Polled for Service {
     }
 
     fn arm(&self) -> bool {
-        !self.shared.has_requests()
+        self.wait_source() != Some(WaitSource::Poll)
     }
 }
 
