@@ -123,10 +123,17 @@ fn run_step(step: &Step) -> Outcome {
     match step.action {
         Action::Own(function) => function(),
         Action::Commands(commands) => commands.iter().try_for_each(|cmd| run(&mut command(cmd))),
-        Action::Tests(ref cmd) => match run_counting_tests(&mut command(cmd))? {
-            0 => Err("no test was run: its filter or target name matches nothing".into()),
-            _ => Ok(()),
-        },
+        Action::Tests(commands) => commands.iter().try_for_each(run_tests),
+    }
+}
+
+fn run_tests(cmd: &Cmd) -> Outcome {
+    let mut command = command(cmd);
+    match run_counting_tests(&mut command)? {
+        0 => {
+            Err(format!("{} ran no test: its filter or target matches nothing", spelled(&command)))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -179,13 +186,13 @@ mod tests {
             name: "silent",
             what: "prints an empty summary",
             needs: &[],
-            action: Action::Tests(Cmd {
+            action: Action::Tests(&[Cmd {
                 env: &[],
                 line: "echo test result: ok. 0 passed; 0 failed",
-            }),
+            }]),
         };
         let failure = run_steps([&silent]).unwrap_err();
-        assert!(failure.contains("no test was run"), "{failure}");
+        assert!(failure.contains("ran no test"), "{failure}");
     }
 
     #[test]
