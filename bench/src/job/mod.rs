@@ -10,7 +10,7 @@ mod spec;
 
 pub use file::job_file;
 pub use parse::{JobWords, KEYS, Key};
-pub use spec::{Api, JobSpec, Pattern, Polling, RunSpec};
+pub use spec::{Api, JobSpec, Pattern, RunSpec};
 
 /// Requests in flight of one job.
 pub const QD_MAX: u32 = 4096;

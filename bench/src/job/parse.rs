@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::spec::{Api, JobSpec, Pattern, Polling, RunSpec};
+use byway_engine::core::PollMode;
+
+use super::spec::{Api, JobSpec, Pattern, RunSpec};
 use super::{BS_MAX, BUFFERS_MAX, JOBS_MAX, QD_MAX};
 use crate::words::{self, WordError, cores, rate, show_size, size, span_ns};
 
@@ -100,7 +102,7 @@ impl RunSpec {
             warmup_ns: run.read("warmup", 1_000_000_000, span_ns)?,
             seed: run.read("seed", 1, seed)?,
             api: run.read("api", Api::Poll, api)?,
-            polling: run.read("poll-mode", Polling::Adaptive, polling)?,
+            poll_mode: run.read("poll-mode", PollMode::Adaptive, poll_mode)?,
             jobs: jobs.collect::<Result<_, _>>()?,
         };
         let error = |word: String, problem: String, remedy: &str| {
@@ -222,10 +224,9 @@ fn api(word: &str) -> Result<Api, WordError> {
     found.ok_or_else(|| quoted(word, "not an interface", "use poll, native or client"))
 }
 
-fn polling(word: &str) -> Result<Polling, WordError> {
-    let all = [Polling::Never, Polling::Adaptive, Polling::Always];
-    let found = all.into_iter().find(|polling| polling.word() == word);
-    found.ok_or_else(|| quoted(word, "not a poll mode", "use never, adaptive or always"))
+fn poll_mode(word: &str) -> Result<PollMode, WordError> {
+    let remedy = "use never, adaptive or always";
+    PollMode::from_name(word).ok_or_else(|| quoted(word, "not a poll mode", remedy))
 }
 
 fn verify(word: &str) -> Result<bool, WordError> {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use byway_engine::SetupError;
 use byway_engine::block::DeviceInfo;
+use byway_engine::core::PollMode;
 
 use super::{BUFFERS_MAX, VERIFY_BLOCKS_MAX};
 use crate::words::{Rate, show_size};
@@ -58,28 +59,6 @@ impl Api {
     }
 }
 
-/// Whether a core spins before it sleeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Polling {
-    /// Sleeps at once.
-    Never,
-    /// Spins while the gaps are short.
-    Adaptive,
-    /// Never sleeps.
-    Always,
-}
-
-impl Polling {
-    /// The word of `--poll-mode`.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Polling::Never => "never",
-            Polling::Adaptive => "adaptive",
-            Polling::Always => "always",
-        }
-    }
-}
-
 /// One job: a workload, run by `jobs` threads at the same time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobSpec {
@@ -119,7 +98,7 @@ pub struct RunSpec {
     /// The interface that is measured.
     pub api: Api,
     /// Whether cores spin.
-    pub polling: Polling,
+    pub poll_mode: PollMode,
     /// What runs at the same time.
     pub jobs: Vec<JobSpec>,
 }

@@ -1,76 +1,26 @@
 //! The machine: slots, phases, and the way of a request through them.
 //!
-//!     Warmup ── measure_from ─> Counting ── end ─> Draining ── nothing left ─> Over
-//!                                                     └─ verified writes ─> ReadBack ─> Over
+//! ```text
+//! Warmup ── measure_from ─> Counting ── end ─> Draining ── nothing left ─> Over
+//!                                                 └─ verified writes ─> ReadBack ─> Over
+//! ```
 //!
 //! A closed loop counts what completes while counting. An open loop counts what was *intended* to
 //! start while counting, whenever it completes: a request that had to wait keeps its intended
 //! start, and what is never done counts with the age it reached.
 
 use byway_engine::block::{Completion, Io, Op, Payload};
-use byway_engine::memory::Arena;
+use byway_engine::memory::Lease;
 use byway_engine::{IoError, SetupError};
 
 use super::Pace;
+use super::config::{LoadConfig, Outcome, Phase, buffers};
 use super::content::Content;
-use crate::generator::{Generator, Rng};
-use crate::record::{Direction, Failure, Finished, Recorder};
+use crate::generator::Generator;
+use crate::record::{Direction, Failure, INTERVAL_NS, Recorder};
 
 /// How long after the end an open loop may still start what was due before it, in nanoseconds.
 const DRAIN_NS_MAX: u64 = 1_000_000_000;
-
-/// What one thread is to do.
-#[derive(Clone, Debug)]
-pub struct LoadConfig {
-    /// First byte of the thread's part of the device.
-    pub base: u64,
-    /// Blocks of the part.
-    pub blocks: u64,
-    /// Bytes of a block and of each request.
-    pub bs: u32,
-    /// Requests in flight.
-    pub qd: u32,
-    /// Writes are durable when they complete.
-    pub fua: bool,
-    /// Stamp and check, with this seed in the stamps.
-    pub verify: Option<u64>,
-    /// Seed of the content of unverified writes.
-    pub seed: u64,
-    /// Uncounted time before the measurement, in nanoseconds.
-    pub warmup_ns: u64,
-    /// The measurement, in nanoseconds.
-    pub runtime_ns: u64,
-    /// Keep a histogram of every second.
-    pub log: bool,
-}
-
-/// Where a load is on its way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// Running, not counted.
-    Warmup,
-    /// Running and counted.
-    Counting,
-    /// Nothing new becomes due; what is left comes in.
-    Draining,
-    /// Reading back what was written.
-    ReadBack,
-    /// Nothing left.
-    Over,
-}
-
-/// What came of a load.
-#[derive(Debug)]
-pub struct Outcome {
-    /// The recorded numbers.
-    pub recorded: Finished,
-    /// The measured time in nanoseconds: less than asked for where the load was stopped.
-    pub runtime_ns: u64,
-    /// Requests of an open loop that were due and never started.
-    pub unserved: u64,
-    /// Blocks whose content was checked.
-    pub verified: u64,
-}
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Slot {
@@ -106,12 +56,12 @@ pub struct Load {
 }
 
 impl Load {
-    /// A load that starts at `now`, with buffers from `arena`.
+    /// A load that starts at `now`, with buffers from `lease`.
     pub fn new(
         config: LoadConfig,
         generator: Generator,
         pace: Option<Pace>,
-        arena: &Arena,
+        lease: impl Fn(u32) -> Option<Lease>,
         now: u64,
     ) -> Result<Load, SetupError> {
         let measure_from = now.saturating_add(config.warmup_ns);
@@ -121,7 +71,7 @@ impl Load {
         Ok(Load {
             recorder: Recorder::new(measure_from, config.runtime_ns, pace.is_some(), config.log),
             slots: vec![Slot::default(); config.qd as usize],
-            idle: buffers(&config, arena)?,
+            idle: buffers(&config, lease)?,
             generator,
             pace,
             content,
@@ -131,20 +81,24 @@ impl Load {
             measure_from,
             end,
             drain_end: end.saturating_add(drain),
-            edge: measure_from,
+            edge: now,
             phase: Phase::Warmup,
             stopped: false,
             config,
         })
     }
 
-    /// Tells the time. Called before completions are handed in and requests are asked for.
+    /// Tells the time. Called before completions are handed in and requests are asked for. True
+    /// about every 100 ms and at every change of phase: the runner's moment for what is not done
+    /// for each request.
     #[inline]
-    pub fn begin(&mut self, now: u64) {
+    pub fn begin(&mut self, now: u64) -> bool {
         self.now = now;
-        if now >= self.edge {
-            self.cross_edge();
+        if now < self.edge {
+            return false;
         }
+        self.cross_edge();
+        true
     }
 
     #[cold]
@@ -154,13 +108,16 @@ impl Load {
         }
         if self.phase == Phase::Counting {
             self.recorder.tick(self.now.min(self.end));
-            self.edge = self.recorder.interval_end().min(self.end);
             if self.now >= self.end {
                 self.recorder.end(self.end);
                 self.phase = Phase::Draining;
-                self.edge = u64::MAX;
             }
         }
+        self.edge = match self.phase {
+            Phase::Warmup => self.measure_from.min(self.now + INTERVAL_NS),
+            Phase::Counting => self.recorder.interval_end().min(self.end),
+            _ => self.now + INTERVAL_NS,
+        };
     }
 
     /// Ends the measurement now, or soon where it has not begun.
@@ -178,6 +135,22 @@ impl Load {
         self.drain_end = self.now;
     }
 
+    /// The time it was told last, in nanoseconds.
+    #[inline]
+    pub fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// When counting ends, in nanoseconds.
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// True where it was stopped before its time.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
     /// Where the load is now.
     #[inline]
     pub fn phase(&self) -> Phase {
@@ -187,6 +160,21 @@ impl Load {
     /// Requests that are with the device.
     pub fn in_flight(&self) -> usize {
         self.slots.len() - self.idle.len() - usize::from(self.held.is_some())
+    }
+
+    /// Requests that may be in flight.
+    pub fn depth(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// How long nothing but a completion can give work, in nanoseconds: until the next intended
+    /// start where a slot waits for it, else without end. Zero where a request is due now.
+    #[inline]
+    pub fn idle_ns(&self) -> u64 {
+        if self.idle.is_empty() || self.held.is_some() {
+            return u64::MAX;
+        }
+        self.next_due().map_or(u64::MAX, |due| due.saturating_sub(self.now))
     }
 
     /// Operations done so far, for a progress line.
@@ -388,21 +376,4 @@ impl Load {
         }
         unserved
     }
-}
-
-/// A buffer for each slot, filled with bytes that do not compress.
-fn buffers(config: &LoadConfig, arena: &Arena) -> Result<Vec<(u32, Payload)>, SetupError> {
-    let mut rng = Rng::new(config.seed);
-    let mut buffer = |index| {
-        let mut lease = arena.lease(config.bs).ok_or_else(|| {
-            let thing = format!("arena of {} bytes", arena.stats().len);
-            let problem = format!("no room for {} buffers of {} bytes", config.qd, config.bs);
-            SetupError::new(thing, problem, "use a smaller --qd or --bs")
-        })?;
-        lease.chunks_mut(8).for_each(|chunk| {
-            chunk.copy_from_slice(&rng.next_u64().to_le_bytes()[..chunk.len()]);
-        });
-        Ok((index, Payload::from(lease)))
-    };
-    (0..config.qd).rev().map(&mut buffer).collect()
 }

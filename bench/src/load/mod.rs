@@ -4,11 +4,13 @@
 //! [`Load::begin`], [`Load::complete`], [`Load::next_io`], [`Load::next_due`]. The same machine runs
 //! under a virtual clock in tests and under every interface of the library.
 
+mod config;
 mod content;
 mod machine;
 mod pace;
 
-pub use machine::{Load, LoadConfig, Outcome, Phase};
+pub use config::{LoadConfig, Outcome, Phase};
+pub use machine::Load;
 pub use pace::Pace;
 
 #[cfg(test)]

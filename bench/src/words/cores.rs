@@ -3,7 +3,7 @@
 use super::WordError;
 
 /// The highest number of a core.
-pub const CORE_MAX: usize = 4095;
+pub const CORE_MAX: usize = 1023;
 
 /// The cores of a list, in the order given. A core may be named once.
 pub fn cores(word: &str) -> Result<Vec<usize>, WordError> {
