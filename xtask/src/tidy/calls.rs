@@ -30,7 +30,9 @@ fn source_findings(source: &Source, config: &Config) -> Vec<Finding> {
     if !covers(&config.hash_maps, &source.path) {
         findings.extend(found(source, "hash-order", &HASHED, false));
     }
-    if LIBRARIES.contains(&source.room()) && !source.is_example() {
+    // A build script speaks to cargo by printing.
+    let is_program = source.is_example() || source.path.ends_with("/build.rs");
+    if LIBRARIES.contains(&source.room()) && !is_program {
         findings.extend(found(source, "printing-library", &PRINTING, false));
     }
     findings
@@ -106,5 +108,6 @@ mod tests {
         assert_eq!(rules("bench/src/a.rs", text), ["printing-library"]);
         assert!(rules("byway/src/a.rs", text).is_empty());
         assert!(rules("engine/examples/a.rs", text).is_empty());
+        assert!(rules("bench/build.rs", text).is_empty());
     }
 }
