@@ -97,7 +97,8 @@ fn pieces(offset: u64, len: u64) -> impl Iterator<Item = Piece> {
 #[inline]
 fn refusal(store: &Store, io: &Io, payload_len: u64) -> Option<&'static str> {
     let is_inside = io.offset.checked_add(io.len).is_some_and(|end| end <= store.size());
-    if is_inside && (io.offset | io.len) % SECTOR_LEN == 0 && io.payload.len() == payload_len {
+    let is_aligned = (io.offset | io.len).is_multiple_of(SECTOR_LEN);
+    if is_inside && is_aligned && io.payload.len() == payload_len {
         return None;
     }
     Some(if !is_inside {

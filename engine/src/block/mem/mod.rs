@@ -61,7 +61,7 @@ impl MemDevice {
 
 fn check_size(size: u64, limit: u64) -> Result<(), SetupError> {
     let thing = || format!("mem:{size}");
-    if size == 0 || size % SECTOR_LEN != 0 {
+    if size == 0 || !size.is_multiple_of(SECTOR_LEN) {
         let remedy = format!("use a multiple of {SECTOR_LEN} bytes above zero");
         return Err(SetupError::new(thing(), "not a size of whole sectors", remedy));
     }

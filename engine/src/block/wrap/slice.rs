@@ -35,7 +35,7 @@ impl Slice {
     pub fn new(inner: Arc<dyn BlockDevice>, offset: u64, len: u64) -> Result<Slice, SetupError> {
         let info = inner.info();
         let thing = || format!("{} bytes at {offset} of {}", len, info.name);
-        if (offset | len) % u64::from(info.block_len) != 0 {
+        if !(offset | len).is_multiple_of(u64::from(info.block_len)) {
             let remedy = format!("use multiples of {} bytes", info.block_len);
             return Err(SetupError::new(thing(), "not aligned to the device's blocks", remedy));
         }

@@ -106,10 +106,8 @@ impl FaultChannel {
             (error.offset, error.len) = (request.offset, request.len);
         }
         let (began_ns, effect) = (request.began_ns, request.effect);
-        if let Some(torn_len) = effect.torn_len {
-            if completion.result.is_ok() {
-                completion.result = Err(Box::new(torn_error(&request, torn_len)));
-            }
+        if let (Some(torn_len), Ok(_)) = (effect.torn_len, &completion.result) {
+            completion.result = Err(Box::new(torn_error(&request, torn_len)));
         }
         if let Some(rest) = request.rest {
             torn::restore(&mut completion.payload, rest);

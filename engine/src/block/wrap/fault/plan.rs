@@ -14,7 +14,7 @@ pub enum Pick {
     Always,
     /// The one with this number, counted from one.
     Nth(u64),
-    /// Each one whose number, counted from one, is a multiple of this.
+    /// Each one whose number, counted from one, is a multiple of this (none, for zero).
     Every(u64),
     /// So many in a million, decided by the plan's seed.
     PerMillion(u32),
@@ -147,7 +147,7 @@ impl Counted {
         let is_picked = match self.rule.pick {
             Pick::Always => true,
             Pick::Nth(n) => self.matched == n,
-            Pick::Every(n) => n != 0 && self.matched % n == 0,
+            Pick::Every(n) => self.matched.is_multiple_of(n),
             Pick::PerMillion(n) => rng.below(1_000_000) < u64::from(n),
         };
         let fires = is_picked && self.fired < self.rule.times;

@@ -70,7 +70,7 @@ impl Table {
     pub(super) fn is_whole(&self, offset: u64, len: u64) -> bool {
         let block_len = u64::from(self.block_len);
         let end = offset.checked_add(len);
-        (offset | len) % block_len == 0
+        (offset | len).is_multiple_of(block_len)
             && end.is_some_and(|end| end / block_len <= self.words.len() as u64)
     }
 
