@@ -3,6 +3,8 @@
 //! Every round takes new seeds, so that a longer run sees more. The first failure ends the run with
 //! the seed or the input that shows it.
 
+use std::io::Read;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::exec::{self, Outcome};
@@ -13,6 +15,8 @@ use crate::{fuzz, sim};
 const SEEDS_PER_ROUND: u64 = 500;
 /// How long each fuzz target runs in one round.
 const FUZZ_TIME: Duration = Duration::from_secs(60);
+/// Bytes of the file that Byway and its peers read.
+const PEERS_FILE_LEN: u64 = 256 << 20;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -57,13 +61,18 @@ fn one_round(first_seed: u64, last_seed: u64) -> Outcome {
 /// The same work through Byway and its peers on a file of the build folder.
 fn bench_peers() -> Outcome {
     let file = exec::target_dir().join("soak.img");
-    let made = std::fs::File::create(&file).and_then(|f| f.set_len(256 << 20));
-    made.map_err(|e| format!("{}: {e}", file.display()))?;
+    write_file(&file).map_err(|e| format!("{}: {e}", file.display()))?;
     let mut bench = exec::program("cargo");
     bench.args(["run", "--quiet", "--release", "-p", "byway", "--", "bench", "peers"]);
     bench.arg(format!("file:{}", file.display()));
     bench.args(["--rw", "randread", "--bs", "4k", "--qd", "32", "--runtime", "5s"]);
     exec::run(&mut bench)
+}
+
+/// Writes every byte, because reading a hole reaches no device.
+fn write_file(path: &Path) -> std::io::Result<()> {
+    let mut content = std::io::repeat(0x5a).take(PEERS_FILE_LEN);
+    std::io::copy(&mut content, &mut std::fs::File::create(path)?).map(drop)
 }
 
 fn hours(text: &str) -> Result<f64, String> {
