@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::histogram;
 
+/// The commit of this build, or `unknown` outside of a repository.
+pub const GIT_HASH: &str = env!("BYWAY_GIT_HASH");
 /// How long the jitter probe runs before each run, in nanoseconds.
 pub const JITTER_PROBE_NS: u64 = 200_000_000;
 /// A gap longer than this is time taken by others, in nanoseconds.
@@ -59,7 +61,7 @@ impl Machine {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             kernel: kernel_release(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            git_hash: env!("BYWAY_GIT_HASH").to_owned(),
+            git_hash: GIT_HASH.to_owned(),
             clock: clock.name().to_owned(),
             jitter: Jitter::probe(&clock, JITTER_PROBE_NS),
         }

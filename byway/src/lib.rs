@@ -1,1 +1,13 @@
-//! Facade.
+//! Opens anything by its URI: the front of the library.
+//!
+//! This is where the kinds of devices are known by name; the rooms below know only the waist,
+//! `byway_engine::block`. Start at [`open`].
+
+#![forbid(unsafe_code)]
+
+pub mod fuzz;
+mod open;
+pub mod uri;
+
+pub use open::{OpenOptions, open, open_with};
+pub use uri::{Uri, UriError};

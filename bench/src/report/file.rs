@@ -13,10 +13,24 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), SetupError> {
     written.map_err(|error| {
         // The error that counts is the one above; the file may not even exist.
         let _removed = fs::remove_file(&beside);
-        let thing = path.display().to_string();
-        SetupError::new(thing, error.to_string(), "name a file in a folder with room that you may \
-            write to")
+        failure(path, &error)
     })
+}
+
+/// Checks that [`write_whole`] could write to `path`, so that a long run is not for nothing.
+pub fn check_place(path: &Path) -> Result<(), SetupError> {
+    let beside = beside(path);
+    let tried = if path.is_dir() {
+        Err(std::io::ErrorKind::IsADirectory.into())
+    } else {
+        File::create(&beside).and_then(|_| fs::remove_file(&beside))
+    };
+    tried.map_err(|error| failure(path, &error))
+}
+
+fn failure(path: &Path, error: &std::io::Error) -> SetupError {
+    let remedy = "name a file in a folder with room that you may write to";
+    SetupError::new(path.display().to_string(), error.to_string(), remedy)
 }
 
 fn beside(path: &Path) -> PathBuf {
@@ -46,6 +60,10 @@ mod tests {
         let left = fs::read_dir(&folder).unwrap().count();
         assert_eq!(left, 2, "the folder and the whole file, no part");
         assert!(write_whole(&folder.join("no/such"), b"x").is_err());
+        assert!(check_place(&folder.join("no/such")).is_err());
+        assert!(check_place(&folder.join("taken")).is_err());
+        check_place(&folder.join("a")).unwrap();
+        assert_eq!(fs::read(folder.join("a")).unwrap(), b"whole", "looking changes nothing");
         fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -11,7 +11,7 @@ mod json;
 mod table;
 
 pub use chart::{Chart, Line, Scale};
-pub use file::write_whole;
+pub use file::{check_place, write_whole};
 pub use hdr::interval_log;
 pub use html::{run_page, sweep_page};
 pub use json::{

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use byway_engine::core::CoreCounters;
+use byway_engine::count_alloc;
 use byway_engine::usage::Usage;
 
 use crate::load::{Load, Phase};
@@ -135,5 +136,3 @@ impl House {
         self.cost
     }
 }
-
-mod count_alloc { pub(super) fn allocations() -> u64 { 0 } }

@@ -1,0 +1,127 @@
+//! One program that does the work: its command line, and how its output reads.
+
+use std::path::Path;
+use std::process::Command;
+
+use byway_engine::SetupError;
+use serde::{Deserialize, Serialize};
+
+use crate::report::{FioRun, run_json};
+
+/// The options whose word is the time to run: a trial replaces it.
+const RUNTIME_OPTIONS: [&str; 2] = ["--runtime", "--runtime="];
+
+/// What one run of a program brought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// Operations per second.
+    pub iops: f64,
+    /// User and system time of each operation, in nanoseconds.
+    pub cpu_ns_per_io: f64,
+    /// The 99th percentile in nanoseconds; zero where it was not measured.
+    pub p99_ns: u64,
+}
+
+/// A program with its arguments.
+#[derive(Clone, Debug)]
+pub struct Contender {
+    /// Its name in tables.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The program.
+    pub program: String,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// How its output reads.
+    pub read: fn(&str) -> Result<Figures, String>,
+}
+
+impl Contender {
+    /// The whole command line, as a shell takes it.
+    pub fn command(&self) -> String {
+        let quote = |word: &String| {
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,%+".contains(c);
+            if !word.is_empty() && word.chars().all(plain) {
+                word.clone()
+            } else {
+                format!("'{}'", word.replace('\'', "'\\''"))
+            }
+        };
+        let words = std::iter::once(&self.program).chain(&self.args);
+        words.map(quote).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Runs the program and reads what it prints.
+    pub fn run(&self) -> Result<Figures, SetupError> {
+        self.run_with(&self.args)
+    }
+
+    /// As [`Contender::run`], for half a second.
+    pub(super) fn trial(&self) -> Result<Figures, SetupError> {
+        let mut args = self.args.clone();
+        for at in 0..args.len() {
+            if args[at] == RUNTIME_OPTIONS[0] && at + 1 < args.len() {
+                args[at + 1] = "500ms".into();
+            } else if args[at].starts_with(RUNTIME_OPTIONS[1]) {
+                args[at] = "--runtime=500ms".into();
+            }
+        }
+        self.run_with(&args)
+    }
+
+    fn run_with(&self, args: &[String]) -> Result<Figures, SetupError> {
+        let failed = |problem: String| SetupError::new(self.name.clone(), problem,
+            format!("try it by hand: {}", self.command()));
+        let output = Command::new(&self.program).args(args).output();
+        let output = output.map_err(|error| failed(error.to_string()))?;
+        if !output.status.success() {
+            let words = String::from_utf8_lossy(&output.stderr);
+            let last = words.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
+            return Err(failed(format!("ended with {}: {last}", output.status)));
+        }
+        let text = String::from_utf8_lossy(&output.stdout);
+        (self.read)(&text).map_err(failed)
+    }
+}
+
+/// The first line that a program prints about itself, or what to do where it is not there.
+pub fn program_version(program: &str, remedy: &str) -> Result<String, SetupError> {
+    let output = Command::new(program).arg("--version").output().map_err(|error| {
+        let problem = match error.kind() {
+            std::io::ErrorKind::NotFound => "not installed".into(),
+            _ => error.to_string(),
+        };
+        SetupError::new(Path::new(program).display().to_string(), problem, remedy)
+    })?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    Ok(text.lines().next().unwrap_or("unknown").trim().to_owned())
+}
+
+/// Reads what `bench run --json -` prints.
+pub fn from_byway(text: &str) -> Result<Figures, String> {
+    let run = run_json("output", text).map_err(|error| error.to_string())?;
+    Ok(Figures { cpu_ns_per_io: run.x.cpu_ns_per_io, ..of_jobs(&run)? })
+}
+
+/// Operations and percentiles of all jobs.
+pub(super) fn of_jobs(run: &FioRun) -> Result<Figures, String> {
+    if let Some(job) = run.jobs.iter().find(|job| job.error != 0) {
+        return Err(format!("job {} failed with errno {}", job.jobname, job.error));
+    }
+    let sides = || run.jobs.iter().flat_map(|job| [&job.read, &job.write]);
+    let p99 = sides().filter_map(|side| side.clat_ns.percentile.get("99.000000")).max();
+    let iops = sides().map(|side| side.iops).sum();
+    Ok(Figures { iops, cpu_ns_per_io: 0.0, p99_ns: p99.copied().unwrap_or(0) })
+}
+
+/// Reads what `bench ceiling` prints.
+pub fn from_ceiling(text: &str) -> Result<Figures, String> {
+    #[derive(Deserialize)]
+    struct Printed {
+        iops: f64,
+        cpu_ns_per_io: f64,
+    }
+    let printed: Printed = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    Ok(Figures { iops: printed.iops, cpu_ns_per_io: printed.cpu_ns_per_io, p99_ns: 0 })
+}

@@ -1,0 +1,118 @@
+//! Peers without running any: command lines, reading, ratios; and programs that only print.
+
+use std::path::Path;
+
+use super::fio::batches;
+use super::*;
+use crate::job::{JobWords, RunSpec};
+
+fn spec(pairs: &[(&str, &str)]) -> RunSpec {
+    let mut words = JobWords::default();
+    pairs.iter().for_each(|(key, word)| words.set(key, *word).unwrap());
+    RunSpec::parse(&words, &[]).unwrap()
+}
+
+/// A program that prints a ceiling's result.
+fn printing(name: &str, iops: f64) -> Contender {
+    Contender {
+        name: name.into(),
+        version: "1".into(),
+        program: "echo".into(),
+        args: vec![format!("{{\"iops\":{iops},\"cpu_ns_per_io\":{}}}", 1e9 / iops)],
+        read: from_ceiling,
+    }
+}
+
+fn only(contender: Contender) -> Choice {
+    Choice { name: contender.name.clone(), candidates: vec![contender] }
+}
+
+#[test]
+fn ratios_are_ours_over_theirs_and_targets_look_at_the_lower_end() {
+    let peers = vec![only(printing("fio-io_uring", 100.0)), only(printing(CEILING_NAME, 125.0))];
+    let result = measure(printing("byway", 110.0), peers, 5, &|_| {}).unwrap();
+    assert!(result.rows[0].iops_ratio.is_none());
+    let fio = &result.rows[1];
+    assert!((fio.iops_ratio.unwrap().value - 1.1).abs() < 1e-9);
+    assert!((fio.cpu_ratio.unwrap().low - 1.0 / 1.1).abs() < 1e-9);
+    assert_eq!((fio.rounds.len(), result.ceiling_counts()), (5, Some(true)));
+    let met = |word| {
+        let target = target(word).unwrap();
+        target.rows(&result).map(|row| (row.name.clone(), target.is_met_by(row))).collect::<Vec<_>>()
+    };
+    assert_eq!(met("1.09"), [("fio-io_uring".to_owned(), true)]);
+    assert_eq!(met("fio-io_uring=1.11"), [("fio-io_uring".to_owned(), false)]);
+    assert_eq!(met("ceiling=0.8"), [("ceiling".to_owned(), true)]);
+    let table = peers_table(&result, &[target("1.2").unwrap()]);
+    assert!(table.contains("NOT met") && table.contains("echo"), "{table}");
+}
+
+#[test]
+fn a_trial_chooses_the_fastest() {
+    let candidates = [90.0, 120.0, 100.0].map(|iops| printing("peer", iops));
+    let choice = Choice { name: "peer".into(), candidates: candidates.into() };
+    let told = std::cell::RefCell::new(0);
+    let result = measure(printing("byway", 60.0), vec![choice], 5, &|_| *told.borrow_mut() += 1);
+    assert_eq!(result.unwrap().rows[1].iops, 120.0);
+    assert_eq!(told.into_inner(), 3 + 10);
+}
+
+#[test]
+fn a_program_that_fails_is_named_with_its_command_line() {
+    let failing = Contender { program: "false".into(), ..printing("bad", 1.0) };
+    let message = failing.run().unwrap_err().to_string();
+    assert!(message.starts_with("bad: ended with") && message.contains("false "), "{message}");
+    let missing = Contender { program: "no-such-program".into(), ..printing("gone", 1.0) };
+    assert!(missing.run().is_err());
+    let message = program_version("no-such-program", "install it").unwrap_err().to_string();
+    assert_eq!(message, "no-such-program: not installed; install it");
+    let nonsense = Contender { args: vec!["hello".into()], ..printing("odd", 1.0) };
+    assert!(nonsense.run().is_err());
+}
+
+#[test]
+fn command_lines_are_shown_as_a_shell_takes_them() {
+    let contender = Contender { args: vec!["a b".into(), "it's".into(), "--x=1".into()],
+        ..printing("p", 1.0) };
+    assert_eq!(contender.command(), "echo 'a b' 'it'\\''s' --x=1");
+}
+
+#[test]
+fn batches_are_few_and_fit_the_depth() {
+    assert_eq!(batches(1), [1]);
+    assert_eq!(batches(32), [1, 8, 16, 32]);
+    assert_eq!(batches(2), [1, 2]);
+}
+
+#[test]
+fn fio_is_asked_for_the_same_work() {
+    let run = spec(&[("rw", "randrw"), ("mix", "70"), ("cores", "1"), ("zipf", "1.2"),
+        ("warmup", "0s"), ("runtime", "3s"), ("fua", "true")]);
+    let choices = match fio_contenders(&run, Path::new("/x/a:b"), 1 << 20) {
+        Ok(choices) => choices,
+        Err(error) => {
+            assert!(error.to_string().contains("apt-get install fio"), "{error}");
+            return;
+        }
+    };
+    let command = choices[0].candidates[1].command();
+    for part in ["--ioengine=io_uring", "--registerfiles=1", "--fixedbufs=1", "--direct=1",
+        "--rw=randrw", "--rwmixread=70", "--bs=4096", "--iodepth=32", "--iodepth_batch_submit=8",
+        "--size=1048576", "--runtime=3000ms", "--cpus_allowed=1", "zipf:1.2", "--sync=dsync",
+        "a\\:b"] {
+        assert!(command.contains(part), "{part}: {command}");
+    }
+    assert!(!command.contains("ramp_time") && !command.contains("--readonly"));
+    for (pairs, part) in [([("rate", "5")], "open loop"), ([("verify", "crc32c")], "verif")] {
+        let error = fio_contenders(&spec(&pairs), Path::new("/x"), 1).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[test]
+fn targets_are_ratios() {
+    assert_eq!(target("fio=1.5"), Ok(Target { peer: Some("fio".into()), ratio: 1.5 }));
+    for word in ["", "x", "-1", "fio=", "fio=0", "inf"] {
+        assert!(target(word).is_err(), "{word}");
+    }
+}

@@ -1,0 +1,135 @@
+//! The shape of the command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use super::words::WordArgs;
+
+/// Shared storage for virtual machines, run from user space.
+#[derive(Debug, Parser)]
+#[command(name = "byway", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// What to tell on the error output: a level or a filter, such as info or byway_engine=debug
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Measure any device
+    Bench {
+        #[command(subcommand)]
+        command: BenchCommand,
+    },
+    /// Print the version and the commit of this build
+    Version,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// Run a workload and print what it brings
+    Run(RunArgs),
+    /// Raise the load of an open loop step by step, and find the knee
+    Sweep(SweepArgs),
+    /// Compare two results: what changed, and is it more than noise
+    Compare(CompareArgs),
+    /// Run fio and others for the same work, in turns with ours
+    Peers(PeersArgs),
+    /// Run the smallest possible loop (what `peers` measures against)
+    #[command(hide = true)]
+    Ceiling(CeilingArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunArgs {
+    /// The device: file:/path, mem:SIZE or null:SIZE
+    pub(crate) uri: String,
+    /// A job file with the same words, in TOML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) job: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) words: WordArgs,
+    /// Write the result as JSON that fio's readers take; - for the standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Write a histogram of every second as an HdrHistogram interval log
+    #[arg(long, value_name = "FILE")]
+    pub(crate) hdr: Option<PathBuf>,
+    /// Write the result as one HTML page with charts
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Abilities of the kernel not to use, such as no-sqarray,msg-ring
+    #[arg(long, value_name = "LIST", hide_short_help = true)]
+    pub(crate) without: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SweepArgs {
+    /// The device: file:/path, mem:SIZE or null:SIZE
+    pub(crate) uri: String,
+    /// How many rates, from the lowest to the highest
+    #[arg(long, default_value_t = 12)]
+    pub(crate) steps: u32,
+    #[command(flatten)]
+    pub(crate) words: WordArgs,
+    /// Write the steps as JSON; - for the standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Write the load curve as one HTML page
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CompareArgs {
+    /// The first result, as bench run --json has written it
+    pub(crate) first: PathBuf,
+    /// The second result
+    pub(crate) second: PathBuf,
+    /// Fail where a change is beyond a limit and more than noise, such as p99>+5% or iops<-3%
+    #[arg(long, value_name = "CONDITION")]
+    pub(crate) fail_if: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PeersArgs {
+    /// The device: file:/path
+    pub(crate) uri: String,
+    #[command(flatten)]
+    pub(crate) words: WordArgs,
+    /// How often each one runs, at least 5
+    #[arg(long, default_value_t = 5)]
+    pub(crate) rounds: u32,
+    /// The ratio to reach: for each peer, or for one as NAME=RATIO
+    #[arg(long, value_name = "RATIO")]
+    pub(crate) target: Vec<String>,
+    /// Write everything as JSON; - for the standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CeilingArgs {
+    /// Which loop: uring
+    pub(crate) kind: String,
+    /// A file or block device
+    pub(crate) path: PathBuf,
+    /// Requests in flight
+    #[arg(long, default_value_t = 32)]
+    pub(crate) qd: u32,
+    /// Bytes of a request
+    #[arg(long, default_value = "4k")]
+    pub(crate) bs: String,
+    /// How long to measure
+    #[arg(long, default_value = "2s")]
+    pub(crate) runtime: String,
+    /// The core to run on
+    #[arg(long)]
+    pub(crate) core: Option<usize>,
+    /// Completions that a system call waits for
+    #[arg(long, default_value_t = 1)]
+    pub(crate) batch: u32,
+}
