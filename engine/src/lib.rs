@@ -10,6 +10,7 @@ pub mod cross;
 pub mod error;
 pub mod exec;
 pub mod memory;
+pub mod net;
 pub mod reactor;
 pub mod ring;
 pub mod timer;

@@ -1,0 +1,112 @@
+//! A stream on the kernel: a socket and two lanes.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+
+use socket2::SockRef;
+
+use super::lane::{Direction, Lane};
+use super::socket::Socket;
+use super::{Address, NetError, NetErrorKind, request};
+use crate::block::Payload;
+use crate::core::Core;
+use crate::memory::Lease;
+use crate::ring::Ops;
+
+pub(super) struct KernelStream {
+    ops: Rc<Ops>,
+    socket: Rc<Socket>,
+    inbound: Lane,
+    outbound: Lane,
+}
+
+/// The requests of `core`, or an error for one that has no kernel below it.
+pub(super) fn ops_of(core: &Rc<Core>, address: &Address) -> Result<Rc<Ops>, NetError> {
+    core.ops().cloned().ok_or_else(|| {
+        let detail = "this core has no network: it runs without a kernel below it";
+        NetError::new(NetErrorKind::Unsupported, address, detail)
+    })
+}
+
+impl KernelStream {
+    pub(super) async fn connect(
+        core: &Rc<Core>,
+        address: &Address,
+    ) -> Result<KernelStream, NetError> {
+        let ops = ops_of(core, address)?;
+        let socket = Socket::open(address, "connect")?;
+        let stream = KernelStream::new(&ops, socket);
+        stream.send_at_once()?;
+        let to = address.to_kernel().map_err(|e| NetError::from_io(&e, address, "connect"))?;
+        let pending = request::connect(&ops, &stream.socket, to);
+        let (output, _) = pending.ok_or_else(|| stream.socket.no_slot())?.await;
+        match output.result {
+            0 => Ok(stream),
+            result => Err(stream.socket.refused(result, "connect")),
+        }
+    }
+
+    /// The stream of an accepted descriptor.
+    pub(super) fn accepted(
+        ops: &Rc<Ops>,
+        fd: OwnedFd,
+        peer: Rc<Address>,
+    ) -> Result<KernelStream, NetError> {
+        let stream = KernelStream::new(ops, Socket::from_fd(fd, peer));
+        stream.send_at_once()?;
+        Ok(stream)
+    }
+
+    fn new(ops: &Rc<Ops>, socket: Rc<Socket>) -> KernelStream {
+        let inbound = Lane::new(ops, &socket, Direction::Receive);
+        let outbound = Lane::new(ops, &socket, Direction::Send);
+        KernelStream { ops: Rc::clone(ops), socket, inbound, outbound }
+    }
+
+    fn send_at_once(&self) -> Result<(), NetError> {
+        self.set_tcp("set TCP_NODELAY", |socket| socket.set_tcp_nodelay(true))
+    }
+
+    pub(super) fn socket(&self) -> &Rc<Socket> {
+        &self.socket
+    }
+
+    pub(super) async fn receive(
+        &self,
+        payload: Payload,
+        whole: bool,
+    ) -> (Result<usize, NetError>, Payload) {
+        self.inbound.receive(payload, whole).await
+    }
+
+    pub(super) async fn send(
+        &self,
+        header: Option<Lease>,
+        payload: Payload,
+    ) -> (Result<(), NetError>, Option<Lease>, Payload) {
+        self.outbound.send(header, payload).await
+    }
+
+    /// Ends the receiving direction in favour of a receiver.
+    pub(super) fn hand_over(&self) -> Result<(&Rc<Ops>, &Rc<Socket>), NetError> {
+        self.inbound.hand_over("its bytes go to a receiver")?;
+        Ok((&self.ops, &self.socket))
+    }
+
+    pub(super) fn set(
+        &self,
+        doing: &str,
+        change: impl FnOnce(SockRef<'_>) -> io::Result<()>,
+    ) -> Result<(), NetError> {
+        change(self.socket.options()).map_err(|e| self.socket.failed(&e, doing))
+    }
+
+    pub(super) fn set_tcp(
+        &self,
+        doing: &str,
+        change: impl FnOnce(SockRef<'_>) -> io::Result<()>,
+    ) -> Result<(), NetError> {
+        if self.socket.is_tcp() { self.set(doing, change) } else { Ok(()) }
+    }
+}
