@@ -40,7 +40,11 @@ async fn copy(from: Disk, to: Disk, next: Rc<Cell<u64>>, end: u64) -> Result<u64
     }
 }
 
-async fn run(core: Rc<Core>, from: Arc<dyn BlockDevice>, to: Arc<dyn BlockDevice>) -> Result<u64, Box<dyn Error>> {
+async fn run(
+    core: Rc<Core>,
+    from: Arc<dyn BlockDevice>,
+    to: Arc<dyn BlockDevice>,
+) -> Result<u64, Box<dyn Error>> {
     let (from, to) = (Disk::open(&core, &*from)?, Disk::open(&core, &*to)?);
     let end = from.info().size.min(to.info().size);
     let next = Rc::new(Cell::new(0));

@@ -6,6 +6,7 @@
 pub mod api;
 pub mod block;
 pub mod core;
+pub mod count_alloc;
 pub mod cross;
 pub mod error;
 pub mod exec;
@@ -13,6 +14,7 @@ pub mod memory;
 pub mod net;
 pub mod reactor;
 pub mod ring;
+pub mod sim;
 pub mod timer;
 pub mod usage;
 

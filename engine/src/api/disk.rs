@@ -227,9 +227,19 @@ impl Queue {
             waker.clone_from(cx.waker());
             return None;
         }
-        match slots.remove(slot) {
-            Some(Slot::Done(completion)) => Some(completion),
-            _ => unreachable!("only abandoned slots are orphans"),
+        let Some(Slot::Done(completion)) = slots.remove(slot) else {
+            unreachable!("only abandoned slots are orphans")
+        };
+        drop(slots);
+        self.slot_freed();
+        Some(completion)
+    }
+
+    /// A slot is free again: the longest waiting task may try.
+    #[inline]
+    fn slot_freed(&self) {
+        if !self.waiting.borrow().is_empty() {
+            self.admit_waiting(1);
         }
     }
 
@@ -241,6 +251,7 @@ impl Queue {
                 let done = slots.remove(slot);
                 drop(slots);
                 drop(done);
+                self.slot_freed();
             }
         }
     }
@@ -259,6 +270,7 @@ impl Queue {
                 let orphan = slots.remove(slot);
                 drop(slots);
                 drop(orphan);
+                self.slot_freed();
             }
         }
     }
@@ -266,9 +278,8 @@ impl Queue {
     fn admit_waiting(&self, room: usize) {
         let mut waiting = self.waiting.borrow_mut();
         let n = waiting.len().min(room);
-        let admitted: VecDeque<Waker> = waiting.drain(..n).collect();
-        drop(waiting);
-        admitted.into_iter().for_each(Waker::wake);
+        // Waking only notes a number: nothing runs inside of this borrow.
+        waiting.drain(..n).for_each(Waker::wake);
     }
 }
 

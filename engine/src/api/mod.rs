@@ -11,3 +11,6 @@ mod poll_queue;
 pub use client::{Client, ClientRequest, ClientResult, block_on};
 pub use disk::{Disk, DiskRequest, LeaseResult};
 pub use poll_queue::PollQueue;
+
+#[cfg(test)]
+mod tests;

@@ -180,6 +180,13 @@ impl Executor {
         drop(task);
     }
 
+    /// Forgets wake-ups on this thread, so that a later core of the same number starts without.
+    pub(crate) fn forget_woken(&self) {
+        let mut woken = std::mem::take(&mut *self.woken.borrow_mut());
+        waker::take_aborted(self.core, &mut woken);
+        waker::take_local(self.core, &mut woken);
+    }
+
     /// Drops every task: the core shuts down or crashes.
     pub(crate) fn clear(&self) {
         loop {

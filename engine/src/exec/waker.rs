@@ -60,12 +60,6 @@ impl Drop for CurrentGuard {
     }
 }
 
-/// The core that runs on this thread now.
-pub(crate) fn current() -> Option<CoreId> {
-    let core = CURRENT.get();
-    (core != NO_CORE).then_some(CoreId(core))
-}
-
 fn pack(core: CoreId, id: TaskId) -> u64 {
     let generation = u64::from(id.generation & GENERATION_MASK);
     u64::from(core.0) << 52 | generation << 32 | u64::from(id.slot)

@@ -297,15 +297,17 @@ impl Ring {
 
     /// Waits until nothing is in flight, with a bound; true when that came about.
     fn drain(&self) -> bool {
-        self.cancel_everything();
         for _ in 0..DRAIN_ROUNDS_MAX {
             if self.in_flight() == 0 {
                 return true;
             }
+            // What was never submitted cannot be cancelled: it goes to the kernel first.
+            self.enter(0, None);
+            self.cancel_everything();
             self.enter(1, Some(100_000_000));
             self.reap();
         }
-        false
+        self.in_flight() == 0
     }
 
     fn cancel_everything(&self) {
