@@ -28,6 +28,7 @@ use crate::error::SetupError;
 use crate::exec::{Class, CoreId, Executor, JoinHandle, TaskOrder};
 use crate::memory::{Arena, ArenaConfig, Lease};
 use crate::ring::{Feature, FeatureSet, Ops, Ring};
+use crate::sim::SimHost;
 use crate::timer::{TimerKey, TimerWheel};
 use counters::CounterCells;
 use turn::PollState;
@@ -36,6 +37,8 @@ use turn::PollState;
 pub enum Driver {
     /// The kernel, through io_uring.
     Kernel(Rc<Ops>),
+    /// A simulated host: virtual time, and the world's disks and network.
+    Sim(Rc<SimHost>),
     /// Nothing: memory devices only, on a virtual clock.
     Standalone,
 }
@@ -182,7 +185,15 @@ impl Core {
     pub fn ops(&self) -> Option<&Rc<Ops>> {
         match &self.driver {
             Driver::Kernel(ops) => Some(ops),
-            Driver::Standalone => None,
+            Driver::Sim(_) | Driver::Standalone => None,
+        }
+    }
+
+    /// The simulated host that this core runs on, where there is one.
+    pub fn sim_host(&self) -> Option<&Rc<SimHost>> {
+        match &self.driver {
+            Driver::Sim(host) => Some(host),
+            Driver::Kernel(_) | Driver::Standalone => None,
         }
     }
 
@@ -281,6 +292,17 @@ impl Core {
     /// A handle for other threads.
     pub fn handle(&self) -> CoreHandle {
         CoreHandle { id: self.id, remote: self.remote, epoch: self.epoch }
+    }
+
+    /// Ends every task without running it again, and forgets timers and devices: a simulated host
+    /// crashes.
+    pub(crate) fn crash(&self) {
+        let _current = crate::exec::enter_core(self.id);
+        self.executor.clear();
+        let timers = self.timers.replace(TimerWheel::with_capacity(0));
+        let polled = self.polled.take();
+        drop((timers, polled));
+        self.executor.forget_woken();
     }
 
     /// What the core has done so far.

@@ -1,0 +1,56 @@
+//! The links of a world: cut and healed, one direction at a time or both.
+
+use super::super::{HostId, World};
+use super::packet::EndId;
+use super::{Net, address_of};
+use crate::net::Address;
+
+impl Net {
+    fn set_link(&mut self, from: HostId, to: HostId, is_up: bool) {
+        let (now, link) = (self.clock.now(), (from, to));
+        let was_down = if is_up { self.down.remove(&link) } else { !self.down.insert(link) };
+        let word = if is_up { "link-up" } else { "link-down" };
+        self.trace.note(now, word, from.0 as u64, [to.0 as u64, 0]);
+        if is_up && was_down {
+            self.release(link);
+        }
+    }
+}
+
+impl World {
+    /// The address of a port of a host.
+    pub fn address(&self, host: HostId, port: u16) -> Address {
+        address_of(host, port)
+    }
+
+    /// Nothing that `from` sends reaches `to`; the other direction stays as it is.
+    pub fn cut_link(&mut self, from: HostId, to: HostId) {
+        self.net().borrow_mut().set_link(from, to, false);
+    }
+
+    /// What `from` sends reaches `to` again, first what was sent in vain before.
+    pub fn heal_link(&mut self, from: HostId, to: HostId) {
+        self.net().borrow_mut().set_link(from, to, true);
+    }
+
+    /// Two hosts do not reach each other.
+    pub fn partition(&mut self, a: HostId, b: HostId) {
+        self.cut_link(a, b);
+        self.cut_link(b, a);
+    }
+
+    /// Two hosts reach each other again.
+    pub fn heal(&mut self, a: HostId, b: HostId) {
+        self.heal_link(a, b);
+        self.heal_link(b, a);
+    }
+
+    /// Every connection between two hosts ends at once, at both ends.
+    pub fn reset_connections(&mut self, a: HostId, b: HostId) {
+        let mut net = self.net().borrow_mut();
+        let between = |end: &super::end::End| end.host == a && end.peer_host == b;
+        let ends: Vec<EndId> =
+            net.ends.iter().filter(|(_, end)| between(end)).map(|(id, _)| *id).collect();
+        ends.into_iter().for_each(|end| net.cut(end));
+    }
+}

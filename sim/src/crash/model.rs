@@ -1,0 +1,216 @@
+//! What a disk may hold, told from its promises alone: the checker of the crash scenario.
+//!
+//! Invariants: time is a counter of this model's own events; a change that ended before another
+//! began is overwritten by it, changes that overlap are not ordered. A change whose end is unknown
+//! (it failed with the power, or its host crashed) may have happened or not, and overwrites nothing
+//! for sure. What a read saw counts as a change of its own: nothing older comes back after it
+//! until the power goes.
+
+use std::collections::BTreeSet;
+
+use super::cell::Value;
+
+/// A moment: larger is later.
+pub(super) type Tick = u64;
+
+/// What a change puts into a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Put {
+    This(Value),
+    /// Discarded: zeroes, or anything that the cell ever held.
+    Anything,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Change {
+    id: u64,
+    put: Put,
+    began: Tick,
+    /// None while it is in flight.
+    ended: Option<Tick>,
+    /// It was acknowledged.
+    is_certain: bool,
+    is_durable: bool,
+}
+
+impl Change {
+    /// True where this change was over when `later` began.
+    fn is_before(&self, later: &Change) -> bool {
+        self.ended.is_some_and(|ended| ended < later.began)
+    }
+}
+
+/// One cell: every change that may still be seen.
+#[derive(Clone, Debug)]
+struct Cell {
+    changes: Vec<Change>,
+    ever: BTreeSet<Value>,
+}
+
+/// What the disk may hold.
+pub(super) struct Model {
+    cells: Vec<Cell>,
+    tick: Tick,
+    changes_ever: u64,
+}
+
+/// Names a change until it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ChangeId {
+    place: u64,
+    id: u64,
+}
+
+impl Model {
+    /// `cells` cells that are zero, durably.
+    pub(super) fn new(cells: u64) -> Model {
+        let zero = Change {
+            id: 0,
+            put: Put::This(Value::Zero),
+            began: 0,
+            ended: Some(0),
+            is_certain: true,
+            is_durable: true,
+        };
+        let cell = Cell { changes: vec![zero], ever: [Value::Zero].into() };
+        Model { cells: vec![cell; cells as usize], tick: 0, changes_ever: 0 }
+    }
+
+    pub(super) fn cells(&self) -> u64 {
+        self.cells.len() as u64
+    }
+
+    /// The next moment.
+    pub(super) fn now(&mut self) -> Tick {
+        self.tick += 1;
+        self.tick
+    }
+
+    /// A change is submitted that puts `value` into a cell.
+    pub(super) fn begin(&mut self, place: u64, value: Value) -> ChangeId {
+        self.add(place, Put::This(value))
+    }
+
+    /// A discard of a cell is submitted.
+    pub(super) fn begin_discard(&mut self, place: u64) -> ChangeId {
+        self.add(place, Put::Anything)
+    }
+
+    fn add(&mut self, place: u64, put: Put) -> ChangeId {
+        let began = self.now();
+        self.changes_ever += 1;
+        let id = self.changes_ever;
+        let cell = &mut self.cells[place as usize];
+        if let Put::This(value) = put {
+            cell.ever.insert(value);
+        }
+        let (ended, is_certain, is_durable) = (None, false, false);
+        cell.changes.push(Change { id, put, began, ended, is_certain, is_durable });
+        ChangeId { place, id }
+    }
+
+    fn end(&mut self, change: ChangeId, is_certain: bool, is_durable: bool) {
+        let ended = self.now();
+        let changes = &mut self.cells[change.place as usize].changes;
+        // A change of before a power loss is forgotten, or settled as one that may be there.
+        if let Some(known) = changes.iter_mut().find(|c| c.id == change.id && c.ended.is_none()) {
+            (known.ended, known.is_certain, known.is_durable) =
+                (Some(ended), is_certain, is_durable);
+        }
+    }
+
+    /// A change is acknowledged, durably where it was submitted with `fua`.
+    pub(super) fn acknowledge(&mut self, change: ChangeId, is_durable: bool) {
+        self.end(change, true, is_durable);
+    }
+
+    /// A change failed and may have happened.
+    pub(super) fn doubt(&mut self, change: ChangeId) {
+        self.end(change, false, false);
+    }
+
+    /// A change has certainly not happened.
+    pub(super) fn forget(&mut self, change: ChangeId) {
+        self.cells[change.place as usize].changes.retain(|c| c.id != change.id);
+    }
+
+    /// A flush that was submitted at `began` is acknowledged.
+    pub(super) fn flushed(&mut self, began: Tick) {
+        for change in self.cells.iter_mut().flat_map(|cell| &mut cell.changes) {
+            let is_covered = change.ended.is_some_and(|ended| ended < began);
+            change.is_durable |= change.is_certain && is_covered;
+        }
+    }
+
+    /// A read that was submitted at `began` brought `value`; tells what is wrong with that.
+    pub(super) fn read(&mut self, place: u64, began: Tick, value: Value) -> Result<(), String> {
+        if !self.may_read(place, began, value) {
+            let allowed = self.describe(place, began);
+            return Err(format!("cell {place} reads as {value:?}, allowed: {allowed}"));
+        }
+        // Only a value that no change in flight can have put there is settled by reading it.
+        let cell = &self.cells[place as usize];
+        if cell.changes.iter().any(|change| change.ended.is_none_or(|ended| ended > began)) {
+            return Ok(());
+        }
+        // The value is as durable as every change that can have put it there.
+        let put = |c: &&Change| c.put == Put::This(value) || c.put == Put::Anything;
+        let is_durable = readable(cell, began).filter(put).all(|change| change.is_durable);
+        let change = self.add(place, Put::This(value));
+        self.acknowledge(change, is_durable);
+        Ok(())
+    }
+
+    /// True where a read that was submitted at `began` and ends now may bring `value`.
+    pub(super) fn may_read(&self, place: u64, began: Tick, value: Value) -> bool {
+        let cell = &self.cells[place as usize];
+        readable(cell, began).any(|change| match change.put {
+            Put::This(put) => put == value,
+            Put::Anything => cell.ever.contains(&value),
+        })
+    }
+
+    /// True where such a read can bring nothing but `value`.
+    pub(super) fn must_read(&self, place: u64, began: Tick, value: Value) -> bool {
+        readable(&self.cells[place as usize], began).all(|change| change.put == Put::This(value))
+    }
+
+    fn describe(&self, place: u64, began: Tick) -> String {
+        let cell = &self.cells[place as usize];
+        let values: Vec<_> = readable(cell, began).map(|change| format!("{:?}", change.put)).collect();
+        values.join(" or ")
+    }
+
+    /// The hosts crashed: what was in flight has happened or never will.
+    pub(super) fn host_crashed(&mut self) {
+        let now = self.now();
+        for change in self.cells.iter_mut().flat_map(|cell| &mut cell.changes) {
+            change.ended.get_or_insert(now);
+        }
+    }
+
+    /// The power went: of each cell, any change may be left that no durable one has overwritten.
+    pub(super) fn power_lost(&mut self) {
+        self.host_crashed();
+        for cell in &mut self.cells {
+            let all = std::mem::take(&mut cell.changes);
+            let is_gone = |old: &Change| all.iter().any(|d| d.is_durable && old.is_before(d));
+            let left = all.iter().filter(|change| !is_gone(change)).copied();
+            // Whichever it is, it is durable now; which one is not known before it is read.
+            let settle = |change| Change { is_certain: false, is_durable: true, ..change };
+            cell.changes = left.map(settle).collect();
+            // They are alternatives: none of them overwrites another.
+            let now = self.tick;
+            cell.changes.iter_mut().for_each(|c| (c.began, c.ended) = (now, Some(now)));
+        }
+    }
+}
+
+/// The changes that a read may see which was submitted at `began` and ends now: those that no
+/// acknowledged change has overwritten before the read began.
+fn readable(cell: &Cell, began: Tick) -> impl Iterator<Item = &Change> {
+    let overwrites = move |d: &Change| d.is_certain && d.ended.is_some_and(|ended| ended < began);
+    cell.changes.iter().filter(move |change| {
+        !cell.changes.iter().any(|d| overwrites(d) && change.is_before(d))
+    })
+}

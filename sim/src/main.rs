@@ -1,0 +1,82 @@
+//! `byway-sim`: scenarios over a range of seeds.
+//!
+//! Prints one line per failure, with the command that repeats it, and a summary; ends with 1 where
+//! anything failed.
+
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use byway_engine::sim::{Mutation, TraceLine};
+use byway_sim::{Options, Scenario, Seeds};
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Runs simulated scenarios, each fully decided by its seed.
+#[derive(Parser)]
+#[command(name = "byway-sim")]
+struct Args {
+    /// One seed, or a range with both ends: `7` or `1..200`
+    #[arg(long)]
+    seed: Seeds,
+    /// One scenario instead of all: `crash` or `network`
+    #[arg(long, value_parser = scenario)]
+    scenario: Option<Scenario>,
+    /// Print everything that happens, in virtual time
+    #[arg(long)]
+    trace: bool,
+    /// A promise that disks break, to test the checkers: `flush-ignored`, `flush-early`,
+    /// `fua-ignored` or `torn-acknowledged`
+    #[arg(long, value_parser = mutation)]
+    mutate: Option<Mutation>,
+}
+
+fn scenario(word: &str) -> Result<Scenario, String> {
+    let names = Scenario::ALL.map(Scenario::name).join(" or ");
+    Scenario::from_name(word).ok_or_else(|| format!("no such scenario: use {names}"))
+}
+
+fn mutation(word: &str) -> Result<Mutation, String> {
+    let names = Mutation::ALL.map(Mutation::name).join(", ");
+    Mutation::from_name(word).ok_or_else(|| format!("no such mutation: use one of {names}"))
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let scenarios = args.scenario.map_or(Scenario::ALL.to_vec(), |scenario| vec![scenario]);
+    let progress = progress_bar(args.seed.count().saturating_mul(scenarios.len() as u64));
+    let (mut passed, mut failed) = (0u64, 0u64);
+    for seed in args.seed.iter() {
+        for scenario in &scenarios {
+            match scenario.run(seed, options(&args)) {
+                Ok(_) => passed += 1,
+                Err(failure) => {
+                    failed += 1;
+                    progress.suspend(|| println!("{failure}"));
+                }
+            }
+            progress.inc(1);
+        }
+    }
+    progress.finish_and_clear();
+    println!("{passed} passed, {failed} failed");
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn options(args: &Args) -> Options {
+    let print = |line: &TraceLine| println!("{line}");
+    Options {
+        mutation: args.mutate.unwrap_or_default(),
+        observer: if args.trace { Some(Box::new(print)) } else { None },
+    }
+}
+
+/// A bar on a terminal, nothing in a pipe.
+fn progress_bar(runs: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} runs, {eta} left");
+    let bar = ProgressBar::new(runs);
+    match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}

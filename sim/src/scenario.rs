@@ -1,0 +1,99 @@
+//! The scenarios by name, and what comes of one run.
+
+use std::fmt;
+
+use byway_engine::sim::{Mutation, Observer};
+
+use crate::{crash, network};
+
+/// A story that a seed fills in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scenario {
+    /// Tasks write to a disk while hosts crash and the power goes: synced data survives.
+    Crash,
+    /// Transfers over a network that loses, cuts and resets: every message arrives whole.
+    Network,
+}
+
+/// How a scenario is run.
+#[derive(Default)]
+pub struct Options {
+    /// The promise that disks break, to prove that the scenario notices.
+    pub mutation: Mutation,
+    /// Sees every line of the trace.
+    pub observer: Option<Observer>,
+}
+
+/// A run without a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passed {
+    /// The hash of everything that happened: equal for equal seeds.
+    pub trace_hash: u64,
+    /// What was done in it: requests of a disk, messages of a network.
+    pub operations: u64,
+}
+
+/// A finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// The seed.
+    pub seed: u64,
+    /// What is wrong.
+    pub reason: String,
+}
+
+impl Scenario {
+    /// Every scenario.
+    pub const ALL: [Scenario; 2] = [Scenario::Crash, Scenario::Network];
+
+    /// The word for options and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Scenario::Crash => "crash",
+            Scenario::Network => "network",
+        }
+    }
+
+    /// The scenario that `word` names.
+    pub fn from_name(word: &str) -> Option<Scenario> {
+        Scenario::ALL.into_iter().find(|scenario| scenario.name() == word)
+    }
+
+    /// Runs the scenario under a seed.
+    pub fn run(self, seed: u64, options: Options) -> Result<Passed, Failure> {
+        let outcome = match self {
+            Scenario::Crash => crash::run(seed, options),
+            Scenario::Network => network::run(seed, options),
+        };
+        outcome.map_err(|reason| Failure { scenario: self, seed, reason })
+    }
+}
+
+impl fmt::Display for Failure {
+    /// The command that repeats the finding, and the reason.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Failure { scenario, seed, reason } = self;
+        write!(f, "cargo xtask sim --seed {seed}  # {}: {reason}", scenario.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scenarios_are_named() {
+        for scenario in Scenario::ALL {
+            assert_eq!(Scenario::from_name(scenario.name()), Some(scenario));
+        }
+        assert_eq!(Scenario::from_name("peace"), None);
+    }
+
+    #[test]
+    fn a_failure_is_one_line_with_the_command() {
+        let failure = Failure { scenario: Scenario::Crash, seed: 7, reason: "lost".into() };
+        assert_eq!(failure.to_string(), "cargo xtask sim --seed 7  # crash: lost");
+    }
+}
