@@ -8,8 +8,7 @@ use std::os::{fd::AsRawFd, unix::fs::OpenOptionsExt};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use io_uring::squeue::SubmissionQueue;
-use io_uring::{IoUring, opcode, types};
+use io_uring::{IoUring, opcode, squeue::SubmissionQueue, types};
 
 /// What to measure.
 #[derive(Clone, Debug)]
@@ -48,7 +47,7 @@ struct Loop {
 
 #[derive(Clone)]
 #[repr(align(4096))]
-struct Page([u8; 4096]);
+struct Page(#[expect(dead_code, reason = "the kernel writes it")] [u8; 4096]);
 
 struct Reads {
     buffers: Vec<Page>,

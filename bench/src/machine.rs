@@ -98,7 +98,7 @@ impl Jitter {
             probe_ns,
             max_ns: gaps.max(),
             p99_99_ns: gaps.value_at_quantile(0.9999),
-            taken_percent: taken as f64 * 100.0 / probe_ns.max(1) as f64,
+            taken_percent: (taken as f64 * 1e8 / probe_ns.max(1) as f64).round() / 1e6,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What is wrong is said in one line that names the thing and the remedy, with exit code 2 for
 //! wrong usage and 1 for what failed; and no part of a result file is left behind.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 mod common;
 
 use std::process::Command;

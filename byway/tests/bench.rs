@@ -1,5 +1,7 @@
 //! The commands of the bench, as a newcomer gives them.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 mod common;
 
 use common::{Folder, byway, failure};

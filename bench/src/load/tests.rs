@@ -108,10 +108,10 @@ impl SlowChannel {
         }
         self.writes += 1;
         match self.device.damage {
-            Some(Damage::FailedWrites) if self.writes % 100 == 0 => {
+            Some(Damage::FailedWrites) if self.writes.is_multiple_of(100) => {
                 return io.failed(ErrorKind::Media, "the medium is bad here");
             }
-            Some(Damage::LostWrites) if self.writes % 100 == 0 => {}
+            Some(Damage::LostWrites) if self.writes.is_multiple_of(100) => {}
             _ => io.payload.copy_to(0, &mut self.bytes[at..at + io.len as usize]),
         }
         io.done()

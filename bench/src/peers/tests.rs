@@ -43,6 +43,8 @@ fn ratios_are_ours_over_theirs_and_targets_look_at_the_lower_end() {
     assert_eq!(met("1.09"), [("fio-io_uring".to_owned(), true)]);
     assert_eq!(met("fio-io_uring=1.11"), [("fio-io_uring".to_owned(), false)]);
     assert_eq!(met("ceiling=0.8"), [("ceiling".to_owned(), true)]);
+    assert_eq!(met("cpu:0.92"), [("fio-io_uring".to_owned(), true)]);
+    assert_eq!(met("cpu:fio-io_uring=0.9"), [("fio-io_uring".to_owned(), false)]);
     let table = peers_table(&result, &[target("1.2").unwrap()]);
     assert!(table.contains("NOT met") && table.contains("echo"), "{table}");
 }
@@ -111,7 +113,7 @@ fn fio_is_asked_for_the_same_work() {
 
 #[test]
 fn targets_are_ratios() {
-    assert_eq!(target("fio=1.5"), Ok(Target { peer: Some("fio".into()), ratio: 1.5 }));
+    assert_eq!(target("fio=1.5"), Ok(Target { peer: Some("fio".into()), ratio: 1.5, cpu: false }));
     for word in ["", "x", "-1", "fio=", "fio=0", "inf"] {
         assert!(target(word).is_err(), "{word}");
     }

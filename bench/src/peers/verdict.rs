@@ -52,18 +52,21 @@ pub struct PeersResult {
 pub struct Target {
     /// The peer's name; none for each.
     pub peer: Option<String>,
-    /// The ratio of operations per second, ours over theirs.
+    /// The ratio, ours over theirs.
     pub ratio: f64,
+    /// About processor time, which is to be at most this; else operations per second, at least.
+    pub cpu: bool,
 }
 
-/// Reads `1.08` or `fio-io_uring=1.08`.
+/// Reads `1.08`, `fio-io_uring=1.08`, `cpu:0.9` or `cpu:fio-io_uring=0.9`.
 pub fn target(word: &str) -> Result<Target, WordError> {
-    let (peer, number) = word.split_once('=').map_or((None, word), |(p, n)| (Some(p), n));
+    let (rest, cpu) = word.strip_prefix("cpu:").map_or((word, false), |rest| (rest, true));
+    let (peer, number) = rest.split_once('=').map_or((None, rest), |(p, n)| (Some(p), n));
     let ratio = number.parse::<f64>().ok().filter(|r| *r > 0.0 && r.is_finite());
     let ratio = ratio.ok_or_else(|| {
-        WordError::new(format!("'{word}'"), "not a ratio", "write 1.08 or fio-io_uring=1.08")
+        WordError::new(format!("'{word}'"), "not a ratio", "write 1.08, fio-io_uring=1.08 or cpu:0.9")
     })?;
-    Ok(Target { peer: peer.map(str::to_owned), ratio })
+    Ok(Target { peer: peer.map(str::to_owned), ratio, cpu })
 }
 
 impl Target {
@@ -76,9 +79,21 @@ impl Target {
         result.rows.iter().skip(1).filter(about)
     }
 
-    /// True where the lower end of the row's interval reaches the ratio.
+    /// True where the whole interval of the row is on the good side of the ratio.
     pub fn is_met_by(&self, row: &PeerRow) -> bool {
+        if self.cpu {
+            return row.cpu_ratio.is_some_and(|ratio| ratio.high <= self.ratio);
+        }
         row.iops_ratio.is_some_and(|ratio| ratio.low >= self.ratio)
+    }
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.cpu {
+            true => write!(f, "of at most {:.2} in cpu", self.ratio),
+            false => write!(f, "of at least {:.2} in IOPS", self.ratio),
+        }
     }
 }
 
@@ -141,7 +156,7 @@ pub fn peers_table(result: &PeersResult, targets: &[Target]) -> String {
     for target in targets {
         for row in target.rows(result) {
             let verdict = if target.is_met_by(row) { "met" } else { "NOT met" };
-            let _ = writeln!(text, "target {:.2} against {}: {verdict}", target.ratio, row.name);
+            let _ = writeln!(text, "target {target} against {}: {verdict}", row.name);
         }
     }
     text

@@ -116,7 +116,7 @@ impl Recorder {
     /// The measurement is over at `now`: what is recorded from here on was late.
     pub fn end(&mut self, now: u64) {
         self.tick(now);
-        if self.lanes.iter().any(|lane| lane.service.len() > 0) {
+        if self.lanes.iter().any(|lane| !lane.service.is_empty()) {
             self.close_interval();
         }
         self.ended = true;

@@ -54,8 +54,20 @@ const COLOURS: [RGBColor; 6] = [
 ];
 
 impl Chart<'_> {
+    /// The chart as a `<figure>` with its legend below, where it covers nothing.
+    pub fn figure(&self) -> String {
+        let mut figure = format!("<figure>{}<figcaption>", self.svg());
+        for (line, colour) in self.lines.iter().zip(COLOURS.iter().cycle()) {
+            let RGBColor(r, g, b) = *colour;
+            let name = super::html::escape(&line.name);
+            figure.push_str(&format!("<span><b style=\"color:rgb({r},{g},{b})\">&#9644;</b> \
+                {name}</span> "));
+        }
+        figure + "</figcaption></figure>"
+    }
+
     /// The chart as an `<svg>` element; a sentence where there is nothing to draw.
-    pub fn svg(&self) -> String {
+    fn svg(&self) -> String {
         let Some((x, y)) = self.ranges() else {
             return format!("<p>{}: nothing was measured.</p>", self.title);
         };
@@ -100,6 +112,7 @@ impl Chart<'_> {
         let mut chart = ChartBuilder::on(&root)
             .caption(self.title, ("sans-serif", 17))
             .margin(12)
+            .margin_right(44)
             .x_label_area_size(46)
             .y_label_area_size(78)
             .build_cartesian_2d(x, y)
@@ -121,22 +134,13 @@ impl Chart<'_> {
             .map_err(|e| text(&e))?;
         for (line, colour) in self.lines.iter().zip(COLOURS.iter().cycle()) {
             let style = colour.stroke_width(2);
-            let legend = move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style);
             let series = LineSeries::new(line.points.iter().copied(), style);
-            chart.draw_series(series).map_err(|e| text(&e))?.label(&line.name).legend(legend);
+            chart.draw_series(series).map_err(|e| text(&e))?;
             if self.dots {
                 let dots = line.points.iter().map(|p| Circle::new(*p, 3, colour.filled()));
                 chart.draw_series(dots).map_err(|e| text(&e))?;
             }
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperLeft)
-            .background_style(WHITE.mix(0.85))
-            .border_style(RGBColor(200, 200, 200))
-            .label_font(("sans-serif", 12))
-            .draw()
-            .map_err(|e| text(&e))?;
         root.present().map_err(|e| text(&e))
     }
 }

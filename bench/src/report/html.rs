@@ -16,7 +16,8 @@ const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:900px;mar
     table{border-collapse:collapse;font-variant-numeric:tabular-nums}td,th{padding:.25em .8em;\
     border-bottom:1px solid #ddd;text-align:right}td:first-child,th:first-child{text-align:left}\
     pre{background:#f6f6f6;padding:1em;overflow-x:auto;font-size:13px}svg{max-width:100%;\
-    height:auto}p.note{color:#666}";
+    height:auto}p.note{color:#666}figure{margin:1.5em 0}\
+    figcaption span{margin-right:1.4em;white-space:nowrap;font-size:13px}";
 /// Points of a percentile curve for each factor of ten.
 const POINTS_PER_DECADE: i32 = 20;
 
@@ -25,9 +26,9 @@ pub fn run_page(run: &RunResult) -> String {
     let title = format!("byway bench: {}", run.device.name);
     let mut body = format!("<p class=\"note\">{} UTC</p>", utc(run.started_ms / 1000));
     body.push_str(&figures(run));
-    body.push_str(&percentile_chart(run).svg());
-    body.push_str(&time_chart(run).svg());
-    body.push_str(&load_over_time(run).svg());
+    body.push_str(&percentile_chart(run).figure());
+    body.push_str(&time_chart(run).figure());
+    body.push_str(&load_over_time(run).figure());
     let _ = write!(body, "<h2>As text</h2><pre>{}</pre>", escape(&run_table(run)));
     page(&title, &body)
 }
@@ -36,8 +37,8 @@ pub fn run_page(run: &RunResult) -> String {
 pub fn sweep_page(sweep: &SweepResult) -> String {
     let title = format!("byway bench sweep: {}", sweep.uri);
     let mut body = format!("<p class=\"note\">{}</p>", escape(&sweep.job));
-    body.push_str(&load_chart(sweep).svg());
-    body.push_str(&done_chart(sweep).svg());
+    body.push_str(&load_chart(sweep).figure());
+    body.push_str(&done_chart(sweep).figure());
     let _ = write!(body, "<pre>{}</pre>", escape(&sweep_table(sweep)));
     page(&title, &body)
 }
@@ -51,7 +52,7 @@ fn page(title: &str, body: &str) -> String {
     )
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
@@ -130,8 +131,11 @@ fn percentile_curve(times: &Histogram<u64>) -> Vec<(f64, f64)> {
     xs.take_while(|x| *x <= most).map(point).collect()
 }
 
-/// One line for each job, direction and figure of the points that hold something.
-fn over_time(run: &RunResult, figures: &[(&str, fn(&Point) -> f64)]) -> Vec<Line> {
+/// A figure of a point, where the point has it: an interval without operations has no latency.
+type Figure = fn(&Point) -> Option<f64>;
+
+/// One line for each job, direction and figure; a point without the figure is left out.
+fn over_time(run: &RunResult, figures: &[(&str, Figure)]) -> Vec<Line> {
     let mut lines = Vec::new();
     for job in &run.jobs {
         for (direction, series) in [Direction::Read, Direction::Write].into_iter().zip(&job.series) {
@@ -143,7 +147,7 @@ fn over_time(run: &RunResult, figures: &[(&str, fn(&Point) -> f64)]) -> Vec<Line
                 let points = series.points().iter().enumerate();
                 lines.push(Line {
                     name: format!("{} {} {word}", job.spec.name, direction.word()),
-                    points: points.map(|(i, point)| (at(i), figure(point))).collect(),
+                    points: points.filter_map(|(i, p)| Some((at(i), figure(p)?))).collect(),
                 });
             }
         }
@@ -156,10 +160,10 @@ fn show_seconds(s: f64) -> String {
 }
 
 fn time_chart(run: &RunResult) -> Chart<'static> {
-    let figures: [(&str, fn(&Point) -> f64); 3] = [
-        ("p50", |p| p.p50_ns.max(1) as f64),
-        ("p99", |p| p.p99_ns.max(1) as f64),
-        ("max", |p| p.max_ns.max(1) as f64),
+    let figures: [(&str, Figure); 3] = [
+        ("p50", |p| (p.ios > 0).then_some(p.p50_ns.max(1) as f64)),
+        ("p99", |p| (p.ios > 0).then_some(p.p99_ns.max(1) as f64)),
+        ("max", |p| (p.ios > 0).then_some(p.max_ns.max(1) as f64)),
     ];
     Chart {
         title: "Latency over time (each 100 ms)",
@@ -175,7 +179,7 @@ fn time_chart(run: &RunResult) -> Chart<'static> {
 }
 
 fn load_over_time(run: &RunResult) -> Chart<'static> {
-    let per_second = |p: &Point| p.ios as f64 * 1e9 / INTERVAL_NS as f64;
+    let per_second: Figure = |p| Some(p.ios as f64 * 1e9 / INTERVAL_NS as f64);
     Chart {
         title: "Load over time (each 100 ms)",
         x: "seconds since the start of the measurement",

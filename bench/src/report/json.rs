@@ -235,7 +235,12 @@ impl FioRun {
 }
 
 fn per_io(amount: u64, ios: u64) -> f64 {
-    if ios == 0 { 0.0 } else { amount as f64 / ios as f64 }
+    if ios == 0 { 0.0 } else { rounded(amount as f64 / ios as f64) }
+}
+
+/// Six digits behind the point: all that is known, and read back by everyone as the same number.
+fn rounded(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
 }
 
 fn run_extra(run: &RunResult) -> RunExtra {
@@ -261,7 +266,7 @@ fn hit_ratio(cost: &Cost) -> f64 {
 
 fn fio_job(job: &JobResult, run: &RunResult) -> FioJob {
     let percent = |ns: u64| if job.runtime_ns == 0 { 0.0 } else {
-        ns as f64 * 100.0 / job.runtime_ns as f64
+        rounded(ns as f64 * 100.0 / job.runtime_ns as f64)
     };
     let threads = &job.cost.threads;
     FioJob {
@@ -324,7 +329,7 @@ fn side(job: &JobResult, direction: usize) -> FioSide {
         io_kbytes: bytes >> 10,
         bw_bytes: per_second,
         bw: per_second >> 10,
-        iops: job.per_second(tally.ios),
+        iops: rounded(job.per_second(tally.ios)),
         runtime: if tally.ios == 0 { 0 } else { job.runtime_ns / 1_000_000 },
         total_ios: tally.ios,
         slat_ns: FioLatency::default(),
@@ -341,8 +346,8 @@ fn latency(times: &Histogram<u64>) -> FioLatency {
     FioLatency {
         min: times.min(),
         max: times.max(),
-        mean: times.mean(),
-        stddev: times.stdev(),
+        mean: rounded(times.mean()),
+        stddev: rounded(times.stdev()),
         n: times.len(),
         percentile: PERCENTILES.iter().map(at).collect(),
     }

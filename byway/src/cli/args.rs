@@ -103,7 +103,7 @@ pub(crate) struct PeersArgs {
     /// How often each one runs, at least 5
     #[arg(long, default_value_t = 5)]
     pub(crate) rounds: u32,
-    /// The ratio to reach: for each peer, or for one as NAME=RATIO
+    /// The ratio to reach, ours over theirs: 1.08 in IOPS, NAME=1.08 for one peer, cpu:0.9 for cpu
     #[arg(long, value_name = "RATIO")]
     pub(crate) target: Vec<String>,
     /// Write everything as JSON; - for the standard output

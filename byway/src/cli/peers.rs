@@ -68,8 +68,8 @@ fn verdict(
                 table")));
         }
         if let Some(row) = rows.into_iter().find(|row| !target.is_met_by(row)) {
-            return Err(Failure::failed(format!("target {:.2} against {}: not met; see the table",
-                target.ratio, row.name)));
+            let line = format!("target {target} against {}: not met; see the table", row.name);
+            return Err(Failure::failed(line));
         }
     }
     Ok(())
