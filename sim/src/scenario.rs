@@ -1,6 +1,8 @@
 //! The scenarios by name, and what comes of one run.
 
+use std::any::Any;
 use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
 
 use byway_engine::sim::{Mutation, Observer};
 
@@ -61,14 +63,24 @@ impl Scenario {
         Scenario::ALL.into_iter().find(|scenario| scenario.name() == word)
     }
 
-    /// Runs the scenario under a seed.
+    /// Runs the scenario under a seed. A panic in it is a finding like any other.
     pub fn run(self, seed: u64, options: Options) -> Result<Passed, Failure> {
-        let outcome = match self {
+        let run = || match self {
             Scenario::Crash => crash::run(seed, options),
             Scenario::Network => network::run(seed, options),
         };
+        // Nothing of a run outlives it, so nothing half-done is seen afterwards.
+        let outcome = panic::catch_unwind(AssertUnwindSafe(run));
+        let outcome = outcome.unwrap_or_else(|panic| Err(format!("panic: {}", words_of(&*panic))));
         outcome.map_err(|reason| Failure { scenario: self, seed, reason })
     }
+}
+
+/// What a panic said, in one line.
+fn words_of(panic: &(dyn Any + Send)) -> String {
+    let words = panic.downcast_ref::<String>().map(String::as_str);
+    let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without words");
+    words.lines().next().unwrap_or_default().to_owned()
 }
 
 impl fmt::Display for Failure {
@@ -89,6 +101,13 @@ mod tests {
             assert_eq!(Scenario::from_name(scenario.name()), Some(scenario));
         }
         assert_eq!(Scenario::from_name("peace"), None);
+    }
+
+    #[test]
+    fn a_panic_is_told_in_one_line() {
+        assert_eq!(words_of(&"two\nlines"), "two");
+        assert_eq!(words_of(&String::from("owned")), "owned");
+        assert_eq!(words_of(&5), "without words");
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub struct WorldConfig {
     pub steps_max: u64,
     /// What a turn of a host takes, in nanoseconds, drawn evenly.
     pub turn_ns: Range<u64>,
-    /// Memory for I/O of each host in bytes.
+    /// Memory for I/O of each host in bytes. Each size of lease takes a chunk of 2 MiB for good.
     pub arena_len: usize,
     /// The network between the hosts.
     pub net: NetConfig,
@@ -25,7 +25,7 @@ impl Default for WorldConfig {
         WorldConfig {
             steps_max: 10_000_000,
             turn_ns: 200..2_000,
-            arena_len: 8 << 20,
+            arena_len: 32 << 20,
             net: NetConfig::default(),
             observer: None,
         }
