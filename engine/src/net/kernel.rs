@@ -88,10 +88,13 @@ impl KernelStream {
         self.outbound.send(header, payload).await
     }
 
-    /// Ends the receiving direction in favour of a receiver.
-    pub(super) fn hand_over(&self) -> Result<(&Rc<Ops>, &Rc<Socket>), NetError> {
-        self.inbound.hand_over("its bytes go to a receiver")?;
-        Ok((&self.ops, &self.socket))
+    /// True where no receive is under way or left bytes.
+    pub(super) fn is_idle(&self) -> bool {
+        self.inbound.is_idle()
+    }
+
+    pub(super) fn ops(&self) -> &Rc<Ops> {
+        &self.ops
     }
 
     pub(super) fn set(

@@ -3,7 +3,6 @@
 //!     Idle ──begin──▶ Busy ──end──▶ Idle
 //!     Busy ──future dropped, receiving──▶ Parked ──begin──▶ Busy
 //!     Busy ──future dropped or error, sending──▶ Torn
-//!     Idle ──a receiver takes over──▶ Torn
 //!
 //! A dropped receive loses no bytes: its request is cancelled, and what it brought all the same is
 //! the next receive's. A dropped send leaves nobody knows how much behind: the direction ends.
@@ -186,14 +185,9 @@ impl Lane {
         *self.state.borrow_mut() = State::Torn(why);
     }
 
-    /// Ends the direction because somebody else takes over, who must find it idle.
-    pub(super) fn hand_over(&self, to: &'static str) -> Result<(), NetError> {
-        let idle = matches!(&*self.state.borrow(), State::Idle(message) if !message.has_rest());
-        if !idle {
-            return Err(self.refuse("a receive is or was under way"));
-        }
-        self.tear(to);
-        Ok(())
+    /// True where nothing is under way, and no dropped receive left bytes.
+    pub(super) fn is_idle(&self) -> bool {
+        matches!(&*self.state.borrow(), State::Idle(message) if !message.has_rest())
     }
 
     fn refuse(&self, why: &str) -> NetError {

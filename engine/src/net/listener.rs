@@ -13,11 +13,13 @@ use io_uring::cqueue;
 use socket2::SockAddr;
 
 use super::kernel::{KernelStream, ops_of};
+use super::simulated::SimulatedStream;
 use super::socket::Socket;
 use super::unix::{self, SocketFile};
 use super::{Address, NetError, NetErrorKind, Stream, request};
 use crate::core::Core;
 use crate::ring::{Feature, Multishot, OpOutput, Ops, Pending};
+use crate::sim::SimListener;
 
 /// How a listener is set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +47,7 @@ pub struct Listener {
 
 enum Inner {
     Kernel(KernelListener),
+    Sim(SimListener),
 }
 
 impl Listener {
@@ -55,6 +58,10 @@ impl Listener {
         address: &Address,
         options: ListenOptions,
     ) -> Result<Listener, NetError> {
+        if core.sim_host().is_some() {
+            let listener = SimListener::bind(core, address)?;
+            return Ok(Listener { inner: Inner::Sim(listener) });
+        }
         let listener = KernelListener::bind(core, address, options)?;
         Ok(Listener { inner: Inner::Kernel(listener) })
     }
@@ -72,6 +79,10 @@ impl Listener {
                 let (stream, peer) = listener.accept().await?;
                 Ok((Stream::on_kernel(stream), peer))
             }
+            Inner::Sim(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                Ok((Stream::simulated(SimulatedStream::new(stream)), peer.as_tcp()))
+            }
         }
     }
 
@@ -79,6 +90,7 @@ impl Listener {
     pub fn local_address(&self) -> &Address {
         match &self.inner {
             Inner::Kernel(listener) => listener.socket.address(),
+            Inner::Sim(listener) => listener.address(),
         }
     }
 }

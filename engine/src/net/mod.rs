@@ -17,6 +17,7 @@ mod message;
 mod pool;
 mod receiver;
 mod request;
+mod simulated;
 mod socket;
 mod stream;
 mod unix;

@@ -8,11 +8,11 @@ use std::rc::Rc;
 
 use io_uring::cqueue;
 
-use super::lane::{Direction, Lane};
+use super::kernel::KernelStream;
 use super::pool::{Chunk, ReceivePool};
 use super::socket::Socket;
 use super::stream::Stream;
-use super::{NetError, NetErrorKind, request};
+use super::{Address, NetError, NetErrorKind, request};
 use crate::block::Payload;
 use crate::ring::{Multishot, OpOutput, Ops};
 
@@ -20,32 +20,40 @@ use crate::ring::{Multishot, OpOutput, Ops};
 pub struct Receiver {
     stream: Rc<Stream>,
     pool: Rc<ReceivePool>,
-    ops: Rc<Ops>,
-    socket: Rc<Socket>,
     way: Way,
     ended: bool,
 }
 
 enum Way {
     /// The kernel picks the buffers of a group.
-    Ring { group: u16, shot: Option<Multishot>, seen: u64 },
+    Ring(FromRing),
     /// One receive at a time.
-    Plain(Lane),
+    Plain,
+}
+
+struct FromRing {
+    ops: Rc<Ops>,
+    socket: Rc<Socket>,
+    group: u16,
+    shot: Option<Multishot>,
+    /// The pool's count of returns when the request was armed.
+    seen: u64,
 }
 
 impl Receiver {
     pub(super) fn new(
         stream: Rc<Stream>,
         pool: Rc<ReceivePool>,
-        ops: &Rc<Ops>,
-        socket: &Rc<Socket>,
+        kernel: Option<&KernelStream>,
     ) -> Receiver {
-        let way = match pool.group() {
-            Some(group) => Way::Ring { group, shot: None, seen: pool.returns() },
-            None => Way::Plain(Lane::new(ops, socket, Direction::Receive)),
+        let way = match (pool.group(), kernel) {
+            (Some(group), Some(kernel)) => {
+                let (ops, socket) = (Rc::clone(kernel.ops()), Rc::clone(kernel.socket()));
+                Way::Ring(FromRing { ops, socket, group, shot: None, seen: pool.returns() })
+            }
+            _ => Way::Plain,
         };
-        let (ops, socket) = (Rc::clone(ops), Rc::clone(socket));
-        Receiver { stream, pool, ops, socket, way, ended: false }
+        Receiver { stream, pool, way, ended: false }
     }
 
     /// The stream that it receives from.
@@ -61,67 +69,11 @@ impl Receiver {
             return Ok(None);
         }
         let next = match &mut self.way {
-            Way::Plain(lane) => plain(lane, &self.pool, &self.socket).await,
-            Way::Ring { .. } => self.from_ring().await,
+            Way::Plain => plain(&self.stream, &self.pool).await,
+            Way::Ring(ring) => ring.next(&self.pool).await,
         };
         self.ended = !matches!(next, Ok(Some(_)));
         next
-    }
-
-    async fn from_ring(&mut self) -> Result<Option<Chunk>, NetError> {
-        loop {
-            let Way::Ring { group, shot, seen } = &mut self.way else {
-                unreachable!("the way is chosen at the start")
-            };
-            let Some(armed) = shot else {
-                *seen = self.pool.returns();
-                let started =
-                    request::receive_multishot(&self.ops, &self.socket, &self.pool, *group);
-                *shot = Some(started.ok_or_else(|| self.socket.no_slot())?);
-                continue;
-            };
-            let Some(output) = armed.next().await else {
-                *shot = None;
-                continue;
-            };
-            match self.judge(output).await? {
-                Verdict::Chunk(chunk) => return Ok(Some(chunk)),
-                Verdict::End => return Ok(None),
-                Verdict::Again => {}
-            }
-        }
-    }
-
-    async fn judge(&mut self, output: OpOutput) -> Result<Verdict, NetError> {
-        if let Some(index) = cqueue::buffer_select(output.flags) {
-            return Ok(match output.result {
-                n if n > 0 => Verdict::Chunk(self.pool.chunk(index, n as u32)),
-                _ => {
-                    self.pool.put_back(index);
-                    Verdict::End
-                }
-            });
-        }
-        match output.result {
-            0 => Ok(Verdict::End),
-            n if n == -libc::ENOBUFS => {
-                self.wait_for_chunk().await?;
-                Ok(Verdict::Again)
-            }
-            n if n == -libc::EINTR => Ok(Verdict::Again),
-            n => Err(self.socket.refused(n, "receive")),
-        }
-    }
-
-    async fn wait_for_chunk(&mut self) -> Result<(), NetError> {
-        let Way::Ring { seen, .. } = &self.way else {
-            unreachable!("only the ring runs out of buffers")
-        };
-        if self.pool.is_dry() && self.pool.returns() == *seen {
-            return Err(dry(&self.socket));
-        }
-        self.pool.returned(*seen).await;
-        Ok(())
     }
 }
 
@@ -131,21 +83,64 @@ enum Verdict {
     Again,
 }
 
+impl FromRing {
+    async fn next(&mut self, pool: &Rc<ReceivePool>) -> Result<Option<Chunk>, NetError> {
+        loop {
+            let Some(armed) = &mut self.shot else {
+                self.arm(pool)?;
+                continue;
+            };
+            let Some(output) = armed.next().await else {
+                self.shot = None;
+                continue;
+            };
+            match self.judge(pool, output).await? {
+                Verdict::Chunk(chunk) => return Ok(Some(chunk)),
+                Verdict::End => return Ok(None),
+                Verdict::Again => {}
+            }
+        }
+    }
+
+    fn arm(&mut self, pool: &Rc<ReceivePool>) -> Result<(), NetError> {
+        self.seen = pool.returns();
+        let started = request::receive_multishot(&self.ops, &self.socket, pool, self.group);
+        self.shot = Some(started.ok_or_else(|| self.socket.no_slot())?);
+        Ok(())
+    }
+
+    async fn judge(&self, pool: &Rc<ReceivePool>, output: OpOutput) -> Result<Verdict, NetError> {
+        match (cqueue::buffer_select(output.flags), output.result) {
+            (Some(index), n) if n > 0 => Ok(Verdict::Chunk(pool.chunk(index, n as u32))),
+            (Some(index), _) => {
+                pool.put_back(index);
+                Ok(Verdict::End)
+            }
+            (None, 0) => Ok(Verdict::End),
+            (None, n) if n == -libc::EINTR => Ok(Verdict::Again),
+            (None, n) if n == -libc::ENOBUFS => {
+                if pool.is_dry() && pool.returns() == self.seen {
+                    return Err(dry(self.socket.address()));
+                }
+                pool.returned(self.seen).await;
+                Ok(Verdict::Again)
+            }
+            (None, n) => Err(self.socket.refused(n, "receive")),
+        }
+    }
+}
+
 /// A plain receive into a lease of the pool.
-async fn plain(
-    lane: &Lane,
-    pool: &Rc<ReceivePool>,
-    socket: &Socket,
-) -> Result<Option<Chunk>, NetError> {
+async fn plain(stream: &Stream, pool: &Rc<ReceivePool>) -> Result<Option<Chunk>, NetError> {
     let mut chunk = loop {
         let seen = pool.returns();
         match pool.empty_chunk() {
             Some(chunk) => break chunk,
-            None if pool.is_dry() => return Err(dry(socket)),
+            None if pool.is_dry() => return Err(dry(stream.peer_address())),
             None => pool.returned(seen).await,
         }
     };
-    let (result, payload) = lane.receive(Payload::from(chunk.take()), false).await;
+    let (result, payload) = stream.receive_inner(Payload::from(chunk.take()), false).await;
     let mut lease = payload.into_lease().expect("a receive gives its lease back");
     let len = result?;
     lease.set_len(len as u32);
@@ -153,7 +148,7 @@ async fn plain(
     Ok((len > 0).then_some(chunk))
 }
 
-fn dry(socket: &Socket) -> NetError {
+fn dry(address: &Address) -> NetError {
     let detail = "no buffer is left to receive into: the arena is used up";
-    NetError::new(NetErrorKind::Exhausted, socket.address(), detail)
+    NetError::new(NetErrorKind::Exhausted, address, detail)
 }

@@ -1,10 +1,12 @@
 //! A connected stream of bytes: the kernel's, or the simulator's under the same methods.
 
+use std::cell::Cell;
 use std::net::Shutdown;
 use std::rc::Rc;
 
 use super::kernel::KernelStream;
-use super::{Address, NetError, ReceivePool, Receiver};
+use super::simulated::SimulatedStream;
+use super::{Address, NetError, NetErrorKind, ReceivePool, Receiver};
 use crate::block::Payload;
 use crate::core::Core;
 use crate::memory::Lease;
@@ -15,20 +17,30 @@ use crate::memory::Lease;
 /// task that sends and one that receives.
 pub struct Stream {
     inner: Inner,
+    /// The receiving direction belongs to a receiver.
+    handed_over: Cell<bool>,
 }
 
 enum Inner {
     Kernel(KernelStream),
+    Sim(SimulatedStream),
 }
 
 impl Stream {
     /// Connects to `address`. TCP streams send at once (`TCP_NODELAY`).
     pub async fn connect(core: &Rc<Core>, address: &Address) -> Result<Stream, NetError> {
+        if core.sim_host().is_some() {
+            return SimulatedStream::connect(core, address).await.map(Stream::simulated);
+        }
         KernelStream::connect(core, address).await.map(Stream::on_kernel)
     }
 
     pub(super) fn on_kernel(stream: KernelStream) -> Stream {
-        Stream { inner: Inner::Kernel(stream) }
+        Stream { inner: Inner::Kernel(stream), handed_over: Cell::new(false) }
+    }
+
+    pub(super) fn simulated(stream: SimulatedStream) -> Stream {
+        Stream { inner: Inner::Sim(stream), handed_over: Cell::new(false) }
     }
 
     /// Receives what comes first, at most the payload, scattered over its segments. Answers the
@@ -36,18 +48,43 @@ impl Stream {
     ///
     /// Dropping the future loses no bytes: the next receive gets them.
     pub async fn receive(&self, payload: Payload) -> (Result<usize, NetError>, Payload) {
-        match &self.inner {
-            Inner::Kernel(stream) => stream.receive(payload, false).await,
+        match self.check_own() {
+            Ok(()) => self.receive_inner(payload, false).await,
+            Err(error) => (Err(error), payload),
         }
     }
 
     /// Fills the whole payload; fails with `Closed` where the stream ends before. As
     /// [`Stream::receive`] otherwise.
     pub async fn receive_exact(&self, payload: Payload) -> (Result<(), NetError>, Payload) {
-        let (result, payload) = match &self.inner {
-            Inner::Kernel(stream) => stream.receive(payload, true).await,
-        };
+        if let Err(error) = self.check_own() {
+            return (Err(error), payload);
+        }
+        let (result, payload) = self.receive_inner(payload, true).await;
         (result.map(|_| ()), payload)
+    }
+
+    fn check_own(&self) -> Result<(), NetError> {
+        if self.handed_over.get() {
+            return Err(self.refuse("receive: its bytes go to a receiver"));
+        }
+        Ok(())
+    }
+
+    fn refuse(&self, why: &str) -> NetError {
+        NetError::new(NetErrorKind::Other, self.peer_address(), why)
+    }
+
+    /// A receive of the stream's owner, or of the receiver that it was handed over to.
+    pub(super) async fn receive_inner(
+        &self,
+        payload: Payload,
+        whole: bool,
+    ) -> (Result<usize, NetError>, Payload) {
+        match &self.inner {
+            Inner::Kernel(stream) => stream.receive(payload, whole).await,
+            Inner::Sim(stream) => stream.receive(payload, whole).await,
+        }
     }
 
     /// Sends all of the payload, gathered from its segments, and gives it back.
@@ -57,6 +94,7 @@ impl Stream {
     pub async fn send(&self, payload: Payload) -> (Result<(), NetError>, Payload) {
         let (result, _, payload) = match &self.inner {
             Inner::Kernel(stream) => stream.send(None, payload).await,
+            Inner::Sim(stream) => stream.send(None, payload).await,
         };
         (result, payload)
     }
@@ -69,6 +107,7 @@ impl Stream {
     ) -> (Result<(), NetError>, Lease, Payload) {
         let (result, header, payload) = match &self.inner {
             Inner::Kernel(stream) => stream.send(Some(header), payload).await,
+            Inner::Sim(stream) => stream.send(Some(header), payload).await,
         };
         (result, header.expect("a send gives its header back"), payload)
     }
@@ -79,11 +118,22 @@ impl Stream {
         self: &Rc<Self>,
         pool: &Rc<ReceivePool>,
     ) -> Result<Receiver, NetError> {
+        self.check_own()?;
+        let idle = match &self.inner {
+            Inner::Kernel(stream) => stream.is_idle(),
+            Inner::Sim(stream) => stream.is_idle(),
+        };
+        if !idle {
+            return Err(self.refuse("receive: another receive is or was under way"));
+        }
+        self.handed_over.set(true);
+        Ok(Receiver::new(Rc::clone(self), Rc::clone(pool), self.kernel()))
+    }
+
+    fn kernel(&self) -> Option<&KernelStream> {
         match &self.inner {
-            Inner::Kernel(stream) => {
-                let (ops, socket) = stream.hand_over()?;
-                Ok(Receiver::new(Rc::clone(self), Rc::clone(pool), ops, socket))
-            }
+            Inner::Kernel(stream) => Some(stream),
+            Inner::Sim(_) => None,
         }
     }
 
@@ -93,32 +143,28 @@ impl Stream {
             Inner::Kernel(stream) => {
                 stream.set("end the sending direction", |socket| socket.shutdown(Shutdown::Write))
             }
+            Inner::Sim(stream) => stream.end().shutdown_write(),
         }
     }
 
     /// Whether small sends leave at once (TCP; no effect on Unix sockets).
     pub fn set_nodelay(&self, on: bool) -> Result<(), NetError> {
-        match &self.inner {
-            Inner::Kernel(stream) => {
-                stream.set_tcp("set TCP_NODELAY", |socket| socket.set_tcp_nodelay(on))
-            }
-        }
+        let doing = "set TCP_NODELAY";
+        self.kernel().map_or(Ok(()), |s| s.set_tcp(doing, |socket| socket.set_tcp_nodelay(on)))
     }
 
     /// Whether acknowledgements leave at once, until the kernel changes its mind (TCP; no effect
     /// on Unix sockets).
     pub fn set_quickack(&self, on: bool) -> Result<(), NetError> {
-        match &self.inner {
-            Inner::Kernel(stream) => {
-                stream.set_tcp("set TCP_QUICKACK", |socket| socket.set_tcp_quickack(on))
-            }
-        }
+        let doing = "set TCP_QUICKACK";
+        self.kernel().map_or(Ok(()), |s| s.set_tcp(doing, |socket| socket.set_tcp_quickack(on)))
     }
 
     /// The peer's address; for an accepted Unix stream, the listener's.
     pub fn peer_address(&self) -> &Address {
         match &self.inner {
             Inner::Kernel(stream) => stream.socket().address(),
+            Inner::Sim(stream) => stream.end().peer(),
         }
     }
 
@@ -126,6 +172,7 @@ impl Stream {
     pub fn local_address(&self) -> Result<Address, NetError> {
         match &self.inner {
             Inner::Kernel(stream) => stream.socket().local_address(),
+            Inner::Sim(stream) => Ok(stream.end().local()),
         }
     }
 }

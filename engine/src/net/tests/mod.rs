@@ -3,6 +3,7 @@
 
 mod listener;
 mod receiver;
+mod simulated;
 mod stream;
 mod threads;
 
