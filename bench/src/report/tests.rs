@@ -46,7 +46,7 @@ fn the_json_has_what_readers_of_fio_look_for() {
         }
         for times in ["clat_ns", "lat_ns"] {
             assert!(job[side][times]["percentile"]["99.000000"].as_u64().unwrap() > 0);
-            assert!(job[side][times]["N"].as_u64().unwrap() > 100);
+            assert!(job[side][times]["N"].as_u64().unwrap() > 0);
         }
     }
     assert_eq!(job["job options"]["rwmixread"], "50");
