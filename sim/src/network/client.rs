@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use byway_engine::core::Core;
-use byway_engine::net::{Address, NetError};
-use byway_engine::sim::{Rng, SimStream};
+use byway_engine::net::{Address, NetError, Stream};
+use byway_engine::sim::Rng;
 
 use super::ledger::Ledger;
 use super::message::{self, ANSWER_LEN, Header};
@@ -45,7 +45,7 @@ impl Client {
     }
 
     async fn connection(&mut self, answered: &mut u64) -> Result<(), NetError> {
-        let stream = SimStream::connect(&self.core, &self.address).await?;
+        let stream = Stream::connect(&self.core, &self.address).await?;
         message::send(&self.core, &stream, &self.number.to_le_bytes()).await?;
         while *answered < self.messages {
             let end = self.messages.min(*answered + 1 + self.rng.below(BATCH_MAX));
@@ -60,7 +60,7 @@ impl Client {
 
     async fn batch(
         &self,
-        stream: &SimStream,
+        stream: &Stream,
         answered: &mut u64,
         end: u64,
     ) -> Result<(), NetError> {

@@ -5,8 +5,8 @@
 
 use byway_engine::block::Payload;
 use byway_engine::core::Core;
-use byway_engine::net::NetError;
-use byway_engine::sim::{Rng, SimStream};
+use byway_engine::net::{NetError, NetErrorKind, Stream};
+use byway_engine::sim::Rng;
 
 /// Bytes before the body.
 pub(super) const HEADER_LEN: usize = 16;
@@ -64,7 +64,7 @@ pub(super) fn body(client: u64, number: u64) -> Vec<u8> {
 }
 
 /// Sends all of `bytes`.
-pub(super) async fn send(core: &Core, stream: &SimStream, bytes: &[u8]) -> Result<(), NetError> {
+pub(super) async fn send(core: &Core, stream: &Stream, bytes: &[u8]) -> Result<(), NetError> {
     let mut lease = core.lease(bytes.len() as u32).expect("the arena holds the messages in flight");
     lease.copy_from_slice(bytes);
     stream.send(lease.into()).await.0
@@ -73,7 +73,7 @@ pub(super) async fn send(core: &Core, stream: &SimStream, bytes: &[u8]) -> Resul
 /// Receives exactly `to`; false where the stream ends before its first byte.
 pub(super) async fn receive(
     core: &Core,
-    stream: &SimStream,
+    stream: &Stream,
     to: &mut [u8],
 ) -> Result<bool, NetError> {
     let mut at = 0;
@@ -94,9 +94,9 @@ pub(super) async fn receive(
     Ok(true)
 }
 
-fn cut_short(stream: &SimStream) -> NetError {
-    let kind = byway_engine::net::NetErrorKind::Closed;
-    NetError::new(kind, stream.peer(), "receive: the stream ends within a message")
+fn cut_short(stream: &Stream) -> NetError {
+    let kind = NetErrorKind::Closed;
+    NetError::new(kind, stream.peer_address(), "receive: the stream ends within a message")
 }
 
 #[cfg(test)]

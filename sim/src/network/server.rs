@@ -5,15 +5,14 @@ use std::rc::Rc;
 
 use byway_engine::core::Core;
 use byway_engine::exec::Class;
-use byway_engine::net::{Address, NetError};
-use byway_engine::sim::{SimListener, SimStream};
+use byway_engine::net::{Address, ListenOptions, Listener, NetError, Stream};
 
 use super::ledger::Ledger;
 use super::message::{self, BODY_LEN_MAX, HEADER_LEN, Header};
 
 /// Serves until its host crashes.
 pub(super) async fn serve(core: Rc<Core>, address: Address, ledger: Rc<RefCell<Ledger>>) {
-    let listener = match SimListener::bind(&core, &address) {
+    let listener = match Listener::bind(&core, &address, ListenOptions::default()) {
         Ok(listener) => listener,
         Err(error) => return ledger.borrow_mut().fail(error.to_string()),
     };
@@ -28,14 +27,14 @@ pub(super) async fn serve(core: Rc<Core>, address: Address, ledger: Rc<RefCell<L
     }
 }
 
-async fn answer_all(core: Rc<Core>, stream: SimStream, ledger: Rc<RefCell<Ledger>>) {
+async fn answer_all(core: Rc<Core>, stream: Stream, ledger: Rc<RefCell<Ledger>>) {
     // A connection that breaks is the network's fault, and the client's to mend.
     let _broken = answer_until_broken(&core, &stream, &ledger).await;
 }
 
 async fn answer_until_broken(
     core: &Core,
-    stream: &SimStream,
+    stream: &Stream,
     ledger: &RefCell<Ledger>,
 ) -> Result<(), NetError> {
     let mut client = [0; 8];
@@ -56,7 +55,9 @@ async fn answer_until_broken(
             return Ok(());
         }
         let mut body = vec![0; header.body_len as usize];
-        message::receive(core, stream, &mut body).await?;
+        if !message::receive(core, stream, &mut body).await? {
+            return Ok(());
+        }
         let crc = crc32c::crc32c(&body);
         if crc != header.crc {
             let number = header.number;

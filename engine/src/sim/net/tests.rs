@@ -243,6 +243,37 @@ fn a_reset_reaches_both_ends() {
 }
 
 #[test]
+fn what_arrives_of_a_connection_that_is_cut_has_no_gap() {
+    let mut cut = 0;
+    for seed in 0..50 {
+        let net = NetConfig { reset_ppm: PPM / 20, ..quiet() };
+        let mut pair = Pair::new(seed, net);
+        let address = pair.world.address(pair.server, 9);
+        let bound = address.clone();
+        let reading = pair.world.start(pair.server, |core| async move {
+            let listener = SimListener::bind(&core, &bound).unwrap();
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut bytes = Vec::new();
+            while let Ok(more) = some(&core, &stream, 4096).await {
+                bytes.extend(more);
+                core.sleep(MS).await;
+            }
+            bytes
+        });
+        pair.run(|core, _| async move {
+            let stream = SimStream::connect(&core, &address).await.unwrap();
+            let bytes: Vec<u8> = (0..200_000u32).map(|i| (i % 251) as u8).collect();
+            drop(stream.send(payload(&core, &bytes)).await);
+        });
+        pair.world.run().unwrap();
+        let bytes = reading.try_take().unwrap();
+        assert!(bytes.iter().enumerate().all(|(at, byte)| *byte == (at % 251) as u8));
+        cut += u32::from(bytes.len() < 200_000);
+    }
+    assert!((10..50).contains(&cut), "{cut} of 50 were cut");
+}
+
+#[test]
 fn a_stream_dropped_with_unread_bytes_resets_its_peer() {
     let mut pair = Pair::new(1, quiet());
     let address = pair.world.address(pair.server, 9);

@@ -94,7 +94,9 @@ impl Net {
         if let What::Syn(address) = what {
             return self.deliver_syn(from, to, sender, &address);
         }
-        if !self.ends.contains_key(&receiver) {
+        // An end that is over takes no more: what came before it is all that its task may read.
+        let is_over = |end: &End| matches!(end.phase, Phase::Broken(_));
+        if self.ends.get(&receiver).is_none_or(is_over) {
             return self.answer_nobody((from, to), sender, receiver, &what);
         }
         if what.len() > 0 && from != to && self.rng.chance(self.config.reset_ppm) {
