@@ -95,7 +95,7 @@ pub(crate) const TESTS: &[Step] = &[
         name: "counting",
         what: "allocations and system calls per I/O, optimised build",
         needs: &[],
-        action: Action::Tests(&[cmd("cargo test --release -p byway-engine --test counts")]),
+        action: Action::Tests(&[cmd("cargo test --release -p byway-engine --test counts --test net_counts")]),
     },
     Step {
         name: "examples",
