@@ -7,6 +7,7 @@
 
 mod cell;
 mod model;
+mod stack;
 mod story;
 mod worker;
 

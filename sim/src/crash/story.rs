@@ -1,19 +1,22 @@
 //! The rounds of the crash scenario: recovery, work, disaster.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use byway_engine::api::Disk;
+use byway_engine::block::BlockDevice;
 use byway_engine::core::Core;
 use byway_engine::exec::Class;
-use byway_engine::sim::{
-    DiskConfig, HostId, Latency, Livelock, Rng, SimDisk, World, WorldConfig,
-};
+use byway_engine::sim::{DiskConfig, HostId, Livelock, Rng, SimDisk, World, WorldConfig};
 
+use super::stack::stack;
 use super::worker::{Lab, Worker};
 use crate::{Options, Passed};
 
 /// Cells of the disk: few, so that requests meet.
 const CELLS: u64 = 48;
+/// The most cells before the ones in use, for the slice to skip.
+const OFFSET_CELLS_MAX: u64 = 8;
 /// Rounds of one run.
 const ROUNDS: std::ops::Range<u64> = 2..6;
 /// Tasks that work at the same time.
@@ -27,6 +30,8 @@ struct Story {
     world: World,
     host: HostId,
     disk: SimDisk,
+    /// Where the cells begin.
+    offset: u64,
     lab: Rc<Lab>,
     rng: Rng,
 }
@@ -48,23 +53,28 @@ impl Story {
         let mut rng = world.fork_rng();
         let host = world.add_host("writer");
         let cell_len = rng.pick(&[512, 4096]);
-        let latency = Latency { hang_ppm: 0, ..Latency::default() };
+        let offset = rng.below(OFFSET_CELLS_MAX) * u64::from(cell_len);
         let disk = world.add_disk(DiskConfig {
-            size: CELLS * u64::from(cell_len),
+            size: offset + (CELLS + OFFSET_CELLS_MAX) * u64::from(cell_len),
             atomic_len: cell_len,
             depth_max: rng.pick(&[2, 8, 64]),
-            latency,
             mutation: options.mutation,
             ..DiskConfig::default()
         });
         let lab = Rc::new(Lab::new(seed, cell_len, CELLS));
-        Story { world, host, disk, lab, rng }
+        Story { world, host, disk, offset, lab, rng }
+    }
+
+    /// The device as one life of the host sees it.
+    fn device(&mut self) -> Result<Arc<dyn BlockDevice>, String> {
+        let len = CELLS * u64::from(self.lab.cell_len);
+        stack(&self.disk, self.offset, len, &mut self.rng).map_err(|e| e.to_string())
     }
 
     /// The host starts, looks at what is left, and works until something happens to it.
     fn round(&mut self) -> Result<(), String> {
         let workers = self.rng.within(WORKERS);
-        self.start(workers);
+        self.start(workers)?;
         let ns = self.rng.within(ROUND_NS);
         self.run_for(ns)?;
         match self.rng.below(6) {
@@ -100,12 +110,13 @@ impl Story {
     }
 
     /// Starts the host: recovery first, then the workers.
-    fn start(&mut self, workers: u64) {
+    fn start(&mut self, workers: u64) -> Result<(), String> {
         self.lab.is_unpowered.set(false);
-        let (device, lab) = (self.disk.clone(), Rc::clone(&self.lab));
+        let (device, lab) = (self.device()?, Rc::clone(&self.lab));
         let rngs: Vec<Rng> = (0..=workers).map(|_| self.rng.fork()).collect();
         let main = |core| begin(core, device, lab, rngs);
         drop(self.world.restart(self.host, main));
+        Ok(())
     }
 
     fn crash(&mut self) {
@@ -139,7 +150,7 @@ impl Story {
         let lab = Rc::clone(&self.lab);
         let deadline = self.world.now().saturating_add(END_NS_MAX);
         let (host, seen) = (self.host, Rc::clone(&self.lab));
-        let (device, rng) = (self.disk.clone(), self.rng.fork());
+        let (device, rng) = (self.device()?, self.rng.fork());
         let look = self.world.restart(host, |core| recover(core, device, lab, rng));
         let over = || look.is_finished() || seen.has_failed();
         self.world.run_until(deadline, over).map_err(|e: Livelock| e.to_string())?;
@@ -152,22 +163,26 @@ impl Story {
     }
 }
 
-fn worker(core: &Rc<Core>, device: &SimDisk, lab: &Rc<Lab>, rng: Rng) -> Option<Worker> {
-    // A disk without power cannot be opened; the round is over anyway.
-    let disk = Disk::open(core, device).ok()?;
+fn worker(
+    core: &Rc<Core>,
+    device: &dyn BlockDevice,
+    lab: &Rc<Lab>,
+    rng: Rng,
+) -> Option<Worker> {
+    let disk = Disk::open(core, device).map_err(|error| lab.fail(error.to_string())).ok()?;
     Some(Worker { core: Rc::clone(core), disk, lab: Rc::clone(lab), rng })
 }
 
-async fn recover(core: Rc<Core>, device: SimDisk, lab: Rc<Lab>, rng: Rng) {
-    if let Some(mut worker) = worker(&core, &device, &lab, rng) {
+async fn recover(core: Rc<Core>, device: Arc<dyn BlockDevice>, lab: Rc<Lab>, rng: Rng) {
+    if let Some(mut worker) = worker(&core, &*device, &lab, rng) {
         let _over = worker.recover().await;
     }
 }
 
 /// A host's life: recovery, then workers on one channel.
-async fn begin(core: Rc<Core>, device: SimDisk, lab: Rc<Lab>, mut rngs: Vec<Rng>) {
+async fn begin(core: Rc<Core>, device: Arc<dyn BlockDevice>, lab: Rc<Lab>, mut rngs: Vec<Rng>) {
     let Some(first) = rngs.pop() else { return };
-    let Some(mut chief) = worker(&core, &device, &lab, first) else { return };
+    let Some(mut chief) = worker(&core, &*device, &lab, first) else { return };
     if chief.recover().await.is_err() {
         return;
     }

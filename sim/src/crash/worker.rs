@@ -51,7 +51,7 @@ impl Lab {
         self.failure.borrow().is_some()
     }
 
-    fn fail(&self, reason: String) {
+    pub(super) fn fail(&self, reason: String) {
         self.failure.borrow_mut().get_or_insert(reason);
     }
 }
