@@ -57,7 +57,8 @@ pub struct Core {
     executor: Executor,
     timers: RefCell<TimerWheel<Waker>>,
     expired: RefCell<Vec<Waker>>,
-    polled: RefCell<Vec<Rc<dyn Polled>>>,
+    /// Replaced as a whole, so that a turn can walk it while it changes.
+    polled: RefCell<Rc<[Rc<dyn Polled>]>>,
     counters: CounterCells,
     poll_state: Cell<PollState>,
     /// Do not sleep in this turn: somebody waits for the turn itself.
@@ -121,7 +122,7 @@ impl Core {
             executor: Executor::new(id, &remote.pulse, order),
             timers: RefCell::new(TimerWheel::new()),
             expired: RefCell::default(),
-            polled: RefCell::default(),
+            polled: RefCell::new(Rc::new([])),
             counters: CounterCells::default(),
             poll_state: Cell::default(),
             stay_awake: Cell::new(false),
@@ -257,7 +258,7 @@ impl Core {
 
     /// Adds something that every turn flushes and polls.
     pub fn add_polled(&self, polled: Rc<dyn Polled>) {
-        self.polled.borrow_mut().push(polled);
+        self.change_polled(|list| list.push(polled));
     }
 
     /// Takes out what `add_polled` added.
@@ -265,13 +266,17 @@ impl Core {
         self.remove_polled_by(|p| std::ptr::addr_eq(p, Rc::as_ptr(polled)));
     }
 
-    /// Takes out what is found by its address. Dropped outside of the borrow, as that may do more.
+    /// Takes out what is found by its address.
     pub(crate) fn remove_polled_by(&self, is_it: impl Fn(*const dyn Polled) -> bool) {
-        let mut polled = self.polled.borrow_mut();
-        let found = polled.iter().position(|p| is_it(Rc::as_ptr(p)));
-        let removed = found.map(|index| polled.remove(index));
-        drop(polled);
-        drop(removed);
+        self.change_polled(|list| list.retain(|p| !is_it(Rc::as_ptr(p))));
+    }
+
+    /// What is taken out is dropped outside of the borrow, as that may do more.
+    fn change_polled(&self, change: impl FnOnce(&mut Vec<Rc<dyn Polled>>)) {
+        let mut list = self.polled.borrow().to_vec();
+        change(&mut list);
+        let before = self.polled.replace(list.into());
+        drop(before);
     }
 
     /// Lets the turn that runs end without sleeping: its caller has something to look at.
@@ -279,30 +284,20 @@ impl Core {
         self.stay_awake.set(true);
     }
 
-    /// Drops every task and everything polled. Tasks hold their core, so a core that is not shut
-    /// down lives for ever.
+    /// Ends every task without running it again, and forgets timers and devices. Tasks hold their
+    /// core, so a core that is not shut down lives for ever. A simulated host crashes this way.
     pub fn shutdown(&self) {
+        let _current = crate::exec::enter_core(self.id);
         self.executor.clear();
-        let polled = std::mem::take(&mut *self.polled.borrow_mut());
-        drop(polled);
         let timers = self.timers.replace(TimerWheel::with_capacity(0));
-        drop(timers);
+        let polled = self.polled.replace(Rc::new([]));
+        drop((timers, polled));
+        self.executor.forget_woken();
     }
 
     /// A handle for other threads.
     pub fn handle(&self) -> CoreHandle {
         CoreHandle { id: self.id, remote: self.remote, epoch: self.epoch }
-    }
-
-    /// Ends every task without running it again, and forgets timers and devices: a simulated host
-    /// crashes.
-    pub(crate) fn crash(&self) {
-        let _current = crate::exec::enter_core(self.id);
-        self.executor.clear();
-        let timers = self.timers.replace(TimerWheel::with_capacity(0));
-        let polled = self.polled.take();
-        drop((timers, polled));
-        self.executor.forget_woken();
     }
 
     /// What the core has done so far.

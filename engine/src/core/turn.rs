@@ -6,7 +6,6 @@
 
 use std::os::fd::RawFd;
 use std::rc::Rc;
-use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use io_uring::{opcode, types};
@@ -78,9 +77,11 @@ impl Core {
         let _current = enter_core(self.id);
         let mut busy = self.handle_mail();
         busy |= self.fire_timers();
-        self.remote.pulse.turns.fetch_add(1, Ordering::Relaxed);
-        busy |= self.executor.run(|| self.clock.now()) > 0;
-        self.remote.pulse.turns.fetch_add(1, Ordering::Relaxed);
+        if self.executor.has_ready() {
+            self.remote.pulse.beat();
+            busy |= self.executor.run(|| self.clock.now()) > 0;
+            self.remote.pulse.beat();
+        }
         self.polled.borrow().iter().for_each(|polled| polled.flush());
         let rested = !busy || self.config.poll_mode == PollMode::Never;
         let wanted = self.stay_awake.replace(false);
@@ -143,6 +144,9 @@ impl Core {
             return 0;
         };
         let ring = ops.ring();
+        if !sleep && ops.is_quiet() {
+            return 0;
+        }
         if sleep {
             self.sleep_in(ops);
         } else if ring.needs_enter() {
@@ -178,6 +182,9 @@ impl Core {
     pub(crate) fn drive_ring(&self, sleep_ns: Option<u64>) {
         let Driver::Kernel(ops) = &self.driver else { return };
         let ring = ops.ring();
+        if sleep_ns.is_none() && ops.is_quiet() {
+            return;
+        }
         match sleep_ns {
             Some(_) => ring.enter(1, sleep_ns),
             None if ring.needs_enter() => ring.enter(0, None),
@@ -218,16 +225,9 @@ impl Core {
     }
 
     fn poll_all(self: &Rc<Self>) -> usize {
-        let mut done = 0;
-        let mut index = 0;
-        // By index, as a completion may add or remove what is polled.
-        loop {
-            let Some(polled) = self.polled.borrow().get(index).cloned() else {
-                return done;
-            };
-            done += polled.poll(self);
-            index += 1;
-        }
+        // A snapshot, as handling a completion may add or remove what is polled.
+        let polled = Rc::clone(&*self.polled.borrow());
+        polled.iter().map(|polled| polled.poll(self)).sum()
     }
 
     /// The next moment at which a timer or a channel is due.

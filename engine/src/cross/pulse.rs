@@ -36,6 +36,12 @@ impl Pulse {
         }) as u32
     }
 
+    /// Tasks begin or cease to run. The core is the only writer, so no locked instruction is needed.
+    #[inline]
+    pub(crate) fn beat(&self) {
+        self.turns.store(self.turns.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
     /// A task with this label starts to run.
     #[inline]
     pub(crate) fn enter(&self, label: u32) {

@@ -11,13 +11,15 @@ use super::{Class, TaskId, TaskOrder};
 pub(super) struct RunQueue {
     ready: [VecDeque<TaskId>; Class::COUNT],
     used: [u64; Class::COUNT],
+    /// The class that ran last: nobody else ran since, so it saved nothing up by a short sleep.
+    last: Option<Class>,
     order: TaskOrder,
 }
 
 impl RunQueue {
     pub(super) fn new(order: TaskOrder) -> RunQueue {
         let ready = std::array::from_fn(|_| VecDeque::with_capacity(256));
-        RunQueue { ready, used: [0; Class::COUNT], order }
+        RunQueue { ready, used: [0; Class::COUNT], last: None, order }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -26,7 +28,7 @@ impl RunQueue {
 
     pub(super) fn push(&mut self, class: Class, id: TaskId) {
         let at = class as usize;
-        if self.ready[at].is_empty() {
+        if self.ready[at].is_empty() && self.last != Some(class) {
             self.used[at] = self.used[at].max(self.behind().unwrap_or(self.used[at]));
         }
         self.ready[at].push_back(id);
@@ -38,13 +40,22 @@ impl RunQueue {
         ready.map(|(_, used)| used).min()
     }
 
-    /// The class to run next.
-    pub(super) fn next_class(&mut self) -> Option<Class> {
-        let ready = Class::ALL.into_iter().filter(|&c| !self.ready[c as usize].is_empty());
-        ready.min_by_key(|&c| self.used[c as usize])
+    /// The class to run next, and whether others are ready too.
+    #[inline]
+    pub(super) fn next_class(&self) -> Option<(Class, bool)> {
+        let ready = |class: &Class| !self.ready[*class as usize].is_empty();
+        let mut classes = Class::ALL.into_iter().filter(ready);
+        let first = classes.next()?;
+        let mut best = (first, false);
+        for class in classes {
+            let behind = self.used[class as usize] < self.used[best.0 as usize];
+            best = (if behind { class } else { best.0 }, true);
+        }
+        Some(best)
     }
 
     pub(super) fn pop(&mut self, class: Class) -> Option<TaskId> {
+        self.last = Some(class);
         let queue = &mut self.ready[class as usize];
         if let TaskOrder::Seeded(state) = &mut self.order
             && queue.len() > 1
@@ -85,7 +96,7 @@ mod tests {
         Class::ALL.into_iter().for_each(|c| queue.push(c, id(0)));
         let mut batches = [0; Class::COUNT];
         for _ in 0..rounds {
-            let class = queue.next_class().unwrap();
+            let (class, _) = queue.next_class().unwrap();
             batches[class as usize] += 1;
             queue.charge(class, 10_000);
         }
@@ -108,7 +119,7 @@ mod tests {
         queue.charge(Class::Foreground, 1_000_000_000);
         queue.push(Class::Background, id(2));
         queue.charge(Class::Background, 10_000);
-        assert_eq!(queue.next_class(), Some(Class::Foreground));
+        assert_eq!(queue.next_class(), Some((Class::Foreground, true)));
     }
 
     #[test]

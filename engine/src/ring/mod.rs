@@ -45,6 +45,8 @@ pub struct Ring {
     buffers: RefCell<BufferTable>,
     features: FeatureSet,
     unsubmitted: Cell<u32>,
+    /// Requests of all owners whose last completion is not reaped yet.
+    total: Cell<u32>,
     enters: Cell<u64>,
 }
 
@@ -87,6 +89,7 @@ impl Ring {
             buffers: RefCell::new(buffers),
             features,
             unsubmitted: Cell::new(0),
+            total: Cell::new(0),
             enters: Cell::new(0),
         })
     }
@@ -130,6 +133,7 @@ impl Ring {
             self.enter(0, None);
         }
         self.unsubmitted.set(self.unsubmitted.get() + 1);
+        self.total.set(self.total.get() + 1);
         self.owners.borrow().submitted(owner.number);
     }
 
@@ -201,6 +205,8 @@ impl Ring {
         let mut reaped = 0;
         for cqe in queue {
             reaped += 1;
+            let last = !io_uring::cqueue::more(cqe.flags()) && cqe.user_data() != owners::WAKE_UP;
+            self.total.set(self.total.get() - u32::from(last));
             left_over.extend(owners.deliver(cqe.user_data(), cqe.result(), cqe.flags()));
         }
         drop(owners);
@@ -211,8 +217,9 @@ impl Ring {
     }
 
     /// Requests in flight of all owners, the core's own included.
+    #[inline]
     pub fn in_flight(&self) -> u32 {
-        self.owners.borrow().in_flight()
+        self.total.get()
     }
 
     /// Registers a file, where the ring can.

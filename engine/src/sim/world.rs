@@ -127,7 +127,7 @@ impl World {
         let driver = Driver::Sim(Rc::new(SimHost::new(id, host.life, Rc::clone(&self.net))));
         let arena = ArenaConfig { len: self.config.arena_len, huge: false };
         let config = CoreConfig { arena, stall_ns: 0, ..CoreConfig::default() };
-        let order = TaskOrder::Seeded(self.rng.next());
+        let order = TaskOrder::Seeded(self.rng.next_u64());
         let core = Core::virtual_core(&config, self.clock.clone(), driver, order);
         host.core = Some(core.expect("memory for one more simulated host"));
         self.net.borrow_mut().host_up(id, host.life);
@@ -165,7 +165,7 @@ impl World {
         self.trace.note(self.now(), "crash", host.0 as u64, [0, 0]);
         // First the network, so that streams dropped with the tasks say no farewell.
         self.net.borrow_mut().host_down(host);
-        core.crash();
+        core.shutdown();
     }
 
     /// True where the host is up.
