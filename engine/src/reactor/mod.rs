@@ -6,3 +6,6 @@ mod watchdog;
 
 pub use group::ReactorThread;
 pub use run::Reactor;
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,11 @@
 //! The one source of chance in a simulated run.
 //!
-//! SplitMix64 (Steele, Lea, Flood 2014), written out because a seed that found a bug must find it
-//! again after every update of a library. Integers alone: no platform rounds them differently.
+//! Over the engine's own SplitMix64, because a seed that found a bug must find it again after every
+//! update of a library. Integers alone: no platform rounds them differently.
 
 use std::ops::Range;
+
+use crate::block::wrap::SplitMix64;
 
 /// Parts per million, the unit of every probability here.
 pub const PPM: u32 = 1_000_000;
@@ -11,36 +13,29 @@ pub const PPM: u32 = 1_000_000;
 /// A seeded stream of numbers.
 #[derive(Clone, Debug)]
 pub struct Rng {
-    state: u64,
+    numbers: SplitMix64,
 }
 
 impl Rng {
-    /// The stream of `seed`.
+    /// The stream of `seed`; neighbouring seeds start far from each other.
     pub fn new(seed: u64) -> Rng {
-        let mut rng = Rng { state: seed };
-        // Neighbouring seeds start far from each other.
-        rng.state = rng.next();
-        rng
+        Rng { numbers: SplitMix64::new(SplitMix64::new(seed).next_u64()) }
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+    pub fn next_u64(&mut self) -> u64 {
+        self.numbers.next_u64()
     }
 
     /// A stream of its own, so that one part's number of draws does not shift another's.
     #[must_use]
     pub fn fork(&mut self) -> Rng {
-        Rng::new(self.next())
+        Rng::new(self.next_u64())
     }
 
     /// A number below `n`, or zero where `n` is zero.
     pub fn below(&mut self, n: u64) -> u64 {
-        ((u128::from(self.next()) * u128::from(n)) >> 64) as u64
+        self.numbers.below(n)
     }
 
     /// A number in `range`, or its start where it is empty.
@@ -63,9 +58,7 @@ impl Rng {
 
     /// Brings `items` into a random order.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
-        for end in (1..items.len()).rev() {
-            items.swap(end, self.below(end as u64 + 1) as usize);
-        }
+        self.numbers.shuffle(items);
     }
 }
 
@@ -77,7 +70,7 @@ mod tests {
     fn a_seed_names_one_stream() {
         let draws = |seed| {
             let mut rng = Rng::new(seed);
-            std::array::from_fn::<u64, 8, _>(|_| rng.next())
+            std::array::from_fn::<u64, 8, _>(|_| rng.next_u64())
         };
         assert_eq!(draws(1), draws(1));
         assert_ne!(draws(1), draws(2));

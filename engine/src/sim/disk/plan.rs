@@ -24,7 +24,7 @@ fn out_of_range(config: &DiskConfig, size: u64, io: &Io) -> Option<String> {
     if !is_inside {
         return Some("the request ends beyond the device".into());
     }
-    if (io.offset | io.len) % u64::from(config.block_len) != 0 {
+    if !(io.offset | io.len).is_multiple_of(u64::from(config.block_len)) {
         return Some(format!("offset and length must be multiples of {}", config.block_len));
     }
     let (payload_len, len_max) = match io.op {

@@ -326,11 +326,7 @@ fn zeroes_and_discards_are_seen_by_block_status() {
     let hole = extent(2 * UNIT, (1 << 39) + 512 - 2 * UNIT, ExtentKind::Hole);
     assert_eq!(
         *extents,
-        [
-            extent(512, UNIT - 512, ExtentKind::Data),
-            extent(UNIT, UNIT, ExtentKind::Zero),
-            hole,
-        ]
+        [extent(512, UNIT - 512, ExtentKind::Data), extent(UNIT, UNIT, ExtentKind::Zero), hole,]
     );
     assert_eq!(lab.run(Io::discard(0, 1 << 40)).result, Ok(Outcome::Done));
     assert_eq!((lab.read(1), lab.read(2)), (0, 0));
