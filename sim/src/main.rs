@@ -9,7 +9,8 @@ use std::process::ExitCode;
 
 use byway_engine::sim::{Mutation, TraceLine};
 use byway_sim::{Options, Scenario, Seeds};
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Runs simulated scenarios, each fully decided by its seed.
@@ -25,8 +26,8 @@ struct Args {
     /// Print everything that happens, in virtual time
     #[arg(long)]
     trace: bool,
-    /// A promise that disks break, to test the checkers: `flush-ignored`, `flush-early`,
-    /// `fua-ignored` or `torn-acknowledged`
+    /// A promise that disks break, to test the checker of `crash`: `flush-ignored`,
+    /// `flush-early`, `fua-ignored` or `torn-acknowledged`
     #[arg(long, value_parser = mutation)]
     mutate: Option<Mutation>,
 }
@@ -43,7 +44,7 @@ fn mutation(word: &str) -> Result<Mutation, String> {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let scenarios = args.scenario.map_or(Scenario::ALL.to_vec(), |scenario| vec![scenario]);
+    let scenarios = scenarios(&args);
     let progress = progress_bar(args.seed.count().saturating_mul(scenarios.len() as u64));
     let (mut passed, mut failed) = (0u64, 0u64);
     for seed in args.seed.iter() {
@@ -61,6 +62,19 @@ fn main() -> ExitCode {
     progress.finish_and_clear();
     println!("{passed} passed, {failed} failed");
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What to run; a broken promise of disks concerns the scenario with disks alone.
+fn scenarios(args: &Args) -> Vec<Scenario> {
+    match (args.scenario, args.mutate) {
+        (Some(Scenario::Network), Some(_)) => {
+            let words = "--mutate breaks disks, and `network` has none: use --scenario crash";
+            Args::command().error(ErrorKind::ArgumentConflict, words).exit()
+        }
+        (Some(scenario), _) => vec![scenario],
+        (None, Some(_)) => vec![Scenario::Crash],
+        (None, None) => Scenario::ALL.to_vec(),
+    }
 }
 
 fn options(args: &Args) -> Options {

@@ -20,7 +20,7 @@ pub enum Scenario {
 /// How a scenario is run.
 #[derive(Default)]
 pub struct Options {
-    /// The promise that disks break, to prove that the scenario notices.
+    /// The promise that disks break, to prove that the scenario notices; `Network` has no disks.
     pub mutation: Mutation,
     /// Sees every line of the trace.
     pub observer: Option<Observer>,

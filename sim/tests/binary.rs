@@ -20,7 +20,7 @@ fn a_clean_range_ends_with_a_summary_and_nothing_else() {
 
 #[test]
 fn a_failure_is_the_command_that_repeats_it_and_the_end_is_one() {
-    let args = ["--seed", "1..5", "--scenario", "crash", "--mutate", "flush-ignored"];
+    let args = ["--seed", "1..5", "--mutate", "flush-ignored"];
     let output = byway_sim(&args);
     let stdout = text(&output.stdout);
     let failure = stdout.lines().next().unwrap_or_default();
@@ -39,11 +39,12 @@ fn a_trace_is_the_same_twice() {
 #[test]
 fn a_wrong_argument_is_named_with_the_remedy() {
     for (args, remedy) in [
-        (["--seed", "x", "--scenario", "crash"], "write 7"),
-        (["--seed", "1", "--scenario", "peace"], "crash or network"),
-        (["--seed", "1", "--mutate", "all"], "flush-ignored"),
+        ("--seed x --scenario crash", "write 7"),
+        ("--seed 1 --scenario peace", "crash or network"),
+        ("--seed 1 --mutate all", "flush-ignored"),
+        ("--seed 1 --scenario network --mutate flush-early", "use --scenario crash"),
     ] {
-        let output = byway_sim(&args);
+        let output = byway_sim(&args.split(' ').collect::<Vec<_>>());
         assert_eq!(output.status.code(), Some(2));
         assert!(text(&output.stderr).contains(remedy), "{}", text(&output.stderr));
     }

@@ -30,7 +30,7 @@ pub(super) fn encode(bytes: &mut [u8], seed: u64, place: u64, version: u64) {
     }
     let mut rng = Rng::new(place ^ version.rotate_left(32));
     for to in body[HEAD_LEN..].chunks_mut(8) {
-        to.copy_from_slice(&rng.next().to_le_bytes()[..to.len()]);
+        to.copy_from_slice(&rng.next_u64().to_le_bytes()[..to.len()]);
     }
     check.copy_from_slice(&crc32c::crc32c(body).to_le_bytes());
 }

@@ -177,7 +177,8 @@ impl Model {
 
     fn describe(&self, place: u64, began: Tick) -> String {
         let cell = &self.cells[place as usize];
-        let values: Vec<_> = readable(cell, began).map(|change| format!("{:?}", change.put)).collect();
+        let values: Vec<_> =
+            readable(cell, began).map(|change| format!("{:?}", change.put)).collect();
         values.join(" or ")
     }
 
@@ -210,7 +211,7 @@ impl Model {
 /// acknowledged change has overwritten before the read began.
 fn readable(cell: &Cell, began: Tick) -> impl Iterator<Item = &Change> {
     let overwrites = move |d: &Change| d.is_certain && d.ended.is_some_and(|ended| ended < began);
-    cell.changes.iter().filter(move |change| {
-        !cell.changes.iter().any(|d| overwrites(d) && change.is_before(d))
-    })
+    cell.changes
+        .iter()
+        .filter(move |change| !cell.changes.iter().any(|d| overwrites(d) && change.is_before(d)))
 }

@@ -45,5 +45,5 @@ fn wrapped(
 }
 
 fn disturbed(device: Arc<dyn BlockDevice>, action: FaultAction, rng: &mut Rng) -> Fault {
-    Fault::new(device, FaultPlan::new(rng.next()).rule(FaultRule::new(action)))
+    Fault::new(device, FaultPlan::new(rng.next_u64()).rule(FaultRule::new(action)))
 }

@@ -163,12 +163,7 @@ impl Story {
     }
 }
 
-fn worker(
-    core: &Rc<Core>,
-    device: &dyn BlockDevice,
-    lab: &Rc<Lab>,
-    rng: Rng,
-) -> Option<Worker> {
+fn worker(core: &Rc<Core>, device: &dyn BlockDevice, lab: &Rc<Lab>, rng: Rng) -> Option<Worker> {
     let disk = Disk::open(core, device).map_err(|error| lab.fail(error.to_string())).ok()?;
     Some(Worker { core: Rc::clone(core), disk, lab: Rc::clone(lab), rng })
 }

@@ -58,12 +58,7 @@ impl Client {
         stream.shutdown_write()
     }
 
-    async fn batch(
-        &self,
-        stream: &Stream,
-        answered: &mut u64,
-        end: u64,
-    ) -> Result<(), NetError> {
+    async fn batch(&self, stream: &Stream, answered: &mut u64, end: u64) -> Result<(), NetError> {
         for number in *answered..end {
             let body = message::body(self.number, number);
             let (body_len, crc) = (body.len() as u32, crc32c::crc32c(&body));

@@ -25,7 +25,9 @@ impl Ledger {
         }
         match self.received.insert((client, number), crc) {
             Some(before) if before != crc => {
-                self.fail(format!("client {client}: message {number} came with other bytes before"));
+                self.fail(format!(
+                    "client {client}: message {number} came with other bytes before"
+                ));
             }
             _ => {}
         }

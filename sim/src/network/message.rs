@@ -60,7 +60,7 @@ pub(super) fn decode_answer(bytes: [u8; ANSWER_LEN]) -> (u64, u32) {
 pub(super) fn body(client: u64, number: u64) -> Vec<u8> {
     let mut rng = Rng::new(client << 32 ^ number);
     let len = 1 + rng.below(BODY_LEN_MAX);
-    (0..len).map(|_| rng.next() as u8).collect()
+    (0..len).map(|_| rng.next_u64() as u8).collect()
 }
 
 /// Sends all of `bytes`.
@@ -71,11 +71,7 @@ pub(super) async fn send(core: &Core, stream: &Stream, bytes: &[u8]) -> Result<(
 }
 
 /// Receives exactly `to`; false where the stream ends before its first byte.
-pub(super) async fn receive(
-    core: &Core,
-    stream: &Stream,
-    to: &mut [u8],
-) -> Result<bool, NetError> {
+pub(super) async fn receive(core: &Core, stream: &Stream, to: &mut [u8]) -> Result<bool, NetError> {
     let mut at = 0;
     while at < to.len() {
         let left = (to.len() - at) as u32;

@@ -48,9 +48,7 @@ pub(crate) fn run(seed: u64, options: Options) -> Result<Passed, String> {
         tasks.push(task);
     }
     make_trouble(&mut world, server, &clients, &ledger, &mut rng);
-    let over = || {
-        ledger.borrow().failure.is_some() || tasks.iter().all(JoinHandle::is_finished)
-    };
+    let over = || ledger.borrow().failure.is_some() || tasks.iter().all(JoinHandle::is_finished);
     let stop = world.run_until(TROUBLE_NS + PEACE_NS, over).map_err(|e| e.to_string())?;
     let ledger = ledger.borrow();
     if let Some(reason) = &ledger.failure {
