@@ -13,8 +13,6 @@ pub(super) struct RunQueue {
     used: [u64; Class::COUNT],
     /// The class that ran last: nobody else ran since, so it saved nothing up by a short sleep.
     last: Option<Class>,
-    /// The class that ran last: nobody else ran since, so it saved nothing up by a short sleep.
-    last: Option<Class>,
     order: TaskOrder,
 }
 
@@ -57,7 +55,6 @@ impl RunQueue {
     }
 
     pub(super) fn pop(&mut self, class: Class) -> Option<TaskId> {
-        self.last = Some(class);
         self.last = Some(class);
         let queue = &mut self.ready[class as usize];
         if let TaskOrder::Seeded(state) = &mut self.order

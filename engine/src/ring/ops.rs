@@ -297,28 +297,8 @@ impl Ops {
     }
 }
 
-/// How long closing waits for what was cancelled, in rounds of 100 ms; the ring waits on after it.
-const CLOSE_ROUNDS_MAX: u32 = 20;
-
-impl Ops {
-    /// Every slot that is left is an orphan, and its cancel is on the way. Its last results are
-    /// looked at here: the ring would free the memory, but leave the descriptors open.
-    fn end_orphans(&self) {
-        for _ in 0..CLOSE_ROUNDS_MAX {
-            if self.owner.inbox.in_flight() == 0 && self.owner.inbox.is_empty() {
-                return;
-            }
-            let wait = self.owner.inbox.is_empty();
-            self.ring.enter(u32::from(wait), Some(100_000_000));
-            self.ring.reap();
-            self.dispatch();
-        }
-    }
-}
-
 impl Drop for Ops {
     fn drop(&mut self) {
-        self.end_orphans();
         self.end_orphans();
         let slots = std::mem::replace(&mut *self.slots.borrow_mut(), TagTable::new(0));
         self.ring.close_owner(&self.owner, Box::new(slots));
