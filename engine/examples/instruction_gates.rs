@@ -6,14 +6,17 @@
 
 use std::hint::black_box;
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use byway_engine::TimerWheel;
+use byway_engine::api::Disk;
 use byway_engine::block::mem::MemDevice;
 use byway_engine::block::null::NullDevice;
 use byway_engine::block::{BlockDevice, Channel, Completions, Io};
 use byway_engine::core::Core;
 use byway_engine::cross::spsc::{self, Consumer, Producer};
+use byway_engine::exec::Class;
 use byway_engine::memory::Lease;
 use hdrhistogram::Histogram;
 
@@ -36,10 +39,11 @@ fn main() -> ExitCode {
             Ok(device) => submit_complete(Arc::new(device), gate_mem_submit_complete),
             Err(error) => Err(error.to_string()),
         },
+        "native_submit_complete" => native_submit_complete(),
         "histogram_record" => histogram_record(),
         other => Err(format!(
             "{other:?} is no gate; name one of mailbox, timer_wheel, null_submit_complete, \
-             mem_submit_complete, histogram_record"
+             mem_submit_complete, native_submit_complete, histogram_record"
         )),
     };
     match done {
@@ -149,6 +153,33 @@ fn read_in_batches(channel: &mut dyn Channel, leases: &mut Vec<Lease>) {
             assert!(completion.result.is_ok(), "a read inside the device");
             leases.extend(completion.payload.into_lease());
         }
+    }
+}
+
+/// The same through a reactor's tasks: as many tasks as a batch, a read each at a time.
+fn native_submit_complete() -> Result<(), String> {
+    let core = Core::standalone().map_err(|e| e.to_string())?;
+    let disk = Disk::open(&core, &NullDevice::new(MEM_LEN)).map_err(|e| e.to_string())?;
+    for _ in 0..BATCH {
+        let (disk, mut lease) = (disk.clone(), core.lease(4096).ok_or("the arena is used up")?);
+        let read_on = async move {
+            for block in 0..(ITERATIONS / BATCH) as u64 {
+                let (result, back) = disk.read(block % (MEM_LEN / 4096) * 4096, lease).await;
+                assert!(result.is_ok(), "a read inside the device");
+                lease = back;
+            }
+        };
+        drop(core.spawn(Class::Foreground, "read", read_on));
+    }
+    gate_native_submit_complete(&core);
+    core.shutdown();
+    Ok(())
+}
+
+#[inline(never)]
+fn gate_native_submit_complete(core: &Rc<Core>) {
+    while !core.executor().is_empty() {
+        core.turn(false);
     }
 }
 

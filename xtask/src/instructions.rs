@@ -13,8 +13,14 @@ use crate::exec::{self, Outcome};
 use crate::packages::Need;
 
 /// The gates; each is a function `gate_NAME` of the example `instruction_gates`.
-const GATES: [&str; 5] =
-    ["mailbox", "timer_wheel", "null_submit_complete", "mem_submit_complete", "histogram_record"];
+const GATES: [&str; 6] = [
+    "mailbox",
+    "timer_wheel",
+    "null_submit_complete",
+    "mem_submit_complete",
+    "native_submit_complete",
+    "histogram_record",
+];
 
 /// How far a count may move, up or down, before it has to be blessed.
 const TOLERANCE_PERCENT: f64 = 2.0;
