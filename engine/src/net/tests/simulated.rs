@@ -27,7 +27,8 @@ fn on_two_hosts<S, C>(
     let asked = world.start(client, move |core| ask(core, there));
     let stop = world.run_until(u64::MAX, || served.is_finished() && asked.is_finished()).unwrap();
     assert_eq!(stop, Stop::Condition, "a task never ends");
-    (served.try_take().unwrap(), asked.try_take().unwrap());
+    // A task that was aborted has finished too, but without a value.
+    assert!(served.try_take().is_some() && asked.try_take().is_some());
 }
 
 #[test]
