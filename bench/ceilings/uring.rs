@@ -123,7 +123,6 @@ impl Loop {
         }
         Ok(())
     }
-
 }
 
 impl Reads {

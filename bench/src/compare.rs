@@ -197,8 +197,11 @@ fn warnings(a: &FioRun, b: &FioRun) -> Vec<String> {
     for (name, run) in [("first", a), ("second", b)] {
         let jitter = &run.x.machine.jitter;
         if jitter.taken_percent > 1.0 {
-            found.push(format!("the {name} ran on a busy machine: {:.1} % of the jitter probe was \
-                taken by others", jitter.taken_percent));
+            found.push(format!(
+                "the {name} ran on a busy machine: {:.1} % of the jitter probe was \
+                taken by others",
+                jitter.taken_percent
+            ));
         }
         if run.jobs.iter().any(|job| job.error != 0) {
             found.push(format!("the {name} has failed operations"));
@@ -214,17 +217,26 @@ impl Comparison {
         for warning in &self.warnings {
             let _ = writeln!(text, "warning: {warning}");
         }
-        let _ = writeln!(text, "{:<24} {:<7} {:>10} {:>10} {:>9}  95 % interval", "job", "figure",
-            "first", "second", "change");
+        let _ = writeln!(
+            text,
+            "{:<24} {:<7} {:>10} {:>10} {:>9}  95 % interval",
+            "job", "figure", "first", "second", "change"
+        );
         for row in &self.rows {
             let interval = row.ratio.map_or("-".to_owned(), |ratio| {
                 let percent = |r: f64| (r - 1.0) * 100.0;
                 let noise = if row.is_noise() { " (noise)" } else { "" };
                 format!("{:+.1} % to {:+.1} %{noise}", percent(ratio.low), percent(ratio.high))
             });
-            let _ = writeln!(text, "{:<24} {:<7} {:>10} {:>10} {:>+8.1}%  {interval}",
-                format!("{} {}", row.job, row.direction), row.metric.word(),
-                row.metric.show(row.a), row.metric.show(row.b), row.change_percent());
+            let _ = writeln!(
+                text,
+                "{:<24} {:<7} {:>10} {:>10} {:>+8.1}%  {interval}",
+                format!("{} {}", row.job, row.direction),
+                row.metric.word(),
+                row.metric.show(row.a),
+                row.metric.show(row.b),
+                row.change_percent()
+            );
         }
         text
     }
@@ -236,8 +248,8 @@ mod tests {
 
     fn result(iops: u64, p99: u64) -> FioRun {
         let wobble = |i: u64, value: u64| value + value * (i % 5) / 100;
-        let point = |i| SeriesPoint { ios: wobble(i, iops / 10), p50: 1, p99: wobble(i + 2, p99),
-            max: 1 };
+        let point =
+            |i| SeriesPoint { ios: wobble(i, iops / 10), p50: 1, p99: wobble(i + 2, p99), max: 1 };
         let mut job = FioJob { jobname: "j".into(), ..FioJob::default() };
         job.read.total_ios = 1;
         job.read.iops = iops as f64;

@@ -139,7 +139,8 @@ mod tests {
     fn the_knee_of_a_known_queue_is_where_the_law_puts_it() {
         // The unloaded step runs at 10 % of the capacity; four times its percentile is reached at
         // 1 - 0.9 / 4 = 77.5 % of it.
-        let steps: Vec<_> = (1..20).map(|i| mm1(100_000.0, f64::from(i) * 5000.0 + 5000.0)).collect();
+        let steps: Vec<_> =
+            (1..20).map(|i| mm1(100_000.0, f64::from(i) * 5000.0 + 5000.0)).collect();
         assert_eq!(steps[knee(&steps).unwrap()].asked, 75_000.0);
     }
 

@@ -216,11 +216,20 @@ mod tests {
     #[test]
     fn mistakes_name_the_uri_and_the_remedy() {
         for (word, part) in [
-            ("", "no scheme"), ("/dev/sda", "write file:/dev/sda"), ("mem", "no scheme"),
-            ("ram:1g", "'ram' is not known"), ("mem:", "not a size"), ("mem:0", "no bytes"),
-            ("mem:100", "multiple of 512"), ("null:x", "not a size"), ("file:", "no path"),
-            ("file:/a%2", "two digits"), ("file:/a%00b", "zero byte"), ("file:/a#b", "%23"),
-            ("file:/a?cache=on", "'cache=on' is not known"), ("file:/a?direct=maybe", "neither"),
+            ("", "no scheme"),
+            ("/dev/sda", "write file:/dev/sda"),
+            ("mem", "no scheme"),
+            ("ram:1g", "'ram' is not known"),
+            ("mem:", "not a size"),
+            ("mem:0", "no bytes"),
+            ("mem:100", "multiple of 512"),
+            ("null:x", "not a size"),
+            ("file:", "no path"),
+            ("file:/a%2", "two digits"),
+            ("file:/a%00b", "zero byte"),
+            ("file:/a#b", "%23"),
+            ("file:/a?cache=on", "'cache=on' is not known"),
+            ("file:/a?direct=maybe", "neither"),
             ("File:/a", "not known"),
         ] {
             let message = word.parse::<Uri>().unwrap_err().to_string();

@@ -14,7 +14,8 @@ fn json(path: &std::path::Path) -> serde_json::Value {
 
 #[test]
 fn a_run_prints_a_table_and_nothing_else() {
-    let output = byway(&["bench", "run", "mem:64m", "--rw", "randread"]).args(SHORT).output().unwrap();
+    let output =
+        byway(&["bench", "run", "mem:64m", "--rw", "randread"]).args(SHORT).output().unwrap();
     let table = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{table}");
     assert!(table.contains("IOPS") && table.contains("p99.9") && table.contains("kernel"));
@@ -79,7 +80,9 @@ fn two_results_are_compared_and_a_condition_can_fail() {
     let output = byway(&["bench", "compare", &a, &b, "--fail-if", "p50<-5%"]).output().unwrap();
     let (line, code) = failure(&output);
     assert!(code == 1 && line.contains("p50<-5%") && line.contains("-50.0 %"), "{line}");
-    assert!(byway(&["bench", "compare", &a, &b, "--fail-if", "p50>5%"]).status().unwrap().success());
+    assert!(
+        byway(&["bench", "compare", &a, &b, "--fail-if", "p50>5%"]).status().unwrap().success()
+    );
 }
 
 #[test]

@@ -1,4 +1,6 @@
 //! Replays `fuzz/corpus/` without libFuzzer: what has shown a bug once is tried on every run.
+
+#![allow(clippy::unwrap_used, reason = "what cannot be set up fails the test")]
 #![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};

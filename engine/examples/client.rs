@@ -40,7 +40,8 @@ async fn read_two(client: &Client) -> Result<(u8, u8), Box<dyn Error>> {
     let first = client.read(0, a.ok_or("the arena is used up")?);
     let second = client.read(u64::from(BLOCK), b.ok_or("the arena is used up")?);
     let ((ra, a), (rb, b)) = (first.await, second.await);
-    (ra?, rb?);
+    ra?;
+    rb?;
     Ok((a.map_or(0, |lease| lease[0]), b.map_or(0, |lease| lease[0])))
 }
 

@@ -3,6 +3,8 @@
 //! One test in its own program: the counting allocator is installed here, and the thread's count
 //! is read around a stretch of work after a warm-up.
 
+#![allow(clippy::unwrap_used, reason = "what cannot be set up fails the test")]
+
 use std::cell::Cell;
 use std::path::PathBuf;
 use std::rc::Rc;

@@ -63,16 +63,17 @@ mod tests {
     fn split_mix_gives_its_published_numbers() {
         let mut state = 1_234_567;
         let first = [split_mix(&mut state), split_mix(&mut state), split_mix(&mut state)];
-        assert_eq!(first, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973,
-            9_817_491_932_198_370_423]);
+        assert_eq!(
+            first,
+            [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]
+        );
     }
 
     #[test]
     fn xoshiro_gives_its_published_numbers() {
         let mut rng = Rng([1, 2, 3, 4]);
         let first: Vec<_> = (0..4).map(|_| rng.next_u64()).collect();
-        assert_eq!(first, [41_943_041, 58_720_359, 3_588_806_011_781_223,
-            3_591_011_842_654_386]);
+        assert_eq!(first, [41_943_041, 58_720_359, 3_588_806_011_781_223, 3_591_011_842_654_386]);
     }
 
     #[test]

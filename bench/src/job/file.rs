@@ -37,8 +37,11 @@ fn tables(value: Value) -> Result<Vec<Table>, WordError> {
 fn job_words(table: &Table) -> Result<JobWords, WordError> {
     let words = table_words(table)?;
     match words.key_of_run() {
-        Some(key) => Err(WordError::new(format!("'{key}'"), "holds for the whole run",
-            "write it above the first [[job]]")),
+        Some(key) => Err(WordError::new(
+            format!("'{key}'"),
+            "holds for the whole run",
+            "write it above the first [[job]]",
+        )),
         None => Ok(words),
     }
 }

@@ -149,14 +149,24 @@ impl JobSpec {
         }
         if self.zipf.is_some() && self.pattern.sequential {
             let word = format!("zipf with rw {}", self.pattern.word());
-            return Err(WordError::new(word, "a sequential job has no distribution",
-                "use randread, randwrite or randrw"));
+            return Err(WordError::new(
+                word,
+                "a sequential job has no distribution",
+                "use randread, randwrite or randrw",
+            ));
         }
         let too_slow = self.rate.filter(|rate| rate.per_second < u64::from(self.jobs));
         if let Some(rate) = too_slow {
             let word = format!("rate {}", rate.word());
-            return Err(WordError::new(word, format!("less than one per second for each of {} \
-                threads", self.jobs), "use fewer jobs or a higher rate"));
+            return Err(WordError::new(
+                word,
+                format!(
+                    "less than one per second for each of {} \
+                threads",
+                    self.jobs
+                ),
+                "use fewer jobs or a higher rate",
+            ));
         }
         Ok(self)
     }
@@ -210,8 +220,9 @@ fn size_above_zero(word: &str) -> Result<u64, WordError> {
 
 fn count(word: &str, max: u32) -> Result<u32, WordError> {
     let number = word.parse::<u32>().ok().filter(|n| (1..=max).contains(n));
-    number.ok_or_else(|| quoted(word, &format!("not a number from 1 to {max}"),
-        format!("use at most {max}")))
+    number.ok_or_else(|| {
+        quoted(word, &format!("not a number from 1 to {max}"), format!("use at most {max}"))
+    })
 }
 
 fn seed(word: &str) -> Result<u64, WordError> {

@@ -132,20 +132,30 @@ impl JobSpec {
         };
         let (block, bs) = (info.block_len, self.bs);
         if !bs.is_multiple_of(block) {
-            return error(format!("blocks of {block} bytes do not go into --bs {bs}"),
-                format!("use a multiple of {block}"));
+            return error(
+                format!("blocks of {block} bytes do not go into --bs {bs}"),
+                format!("use a multiple of {block}"),
+            );
         }
         if bs > info.io_len_max {
-            return error(format!("takes at most {} bytes at once, not --bs {bs}", info.io_len_max),
-                format!("use --bs {}", show_size(u64::from(info.io_len_max))));
+            return error(
+                format!("takes at most {} bytes at once, not --bs {bs}", info.io_len_max),
+                format!("use --bs {}", show_size(u64::from(info.io_len_max))),
+            );
         }
         if self.qd > info.depth_max {
-            return error(format!("takes at most {} requests at once, not --qd {}", info.depth_max,
-                self.qd), format!("use --qd {} or less", info.depth_max));
+            return error(
+                format!("takes at most {} requests at once, not --qd {}", info.depth_max, self.qd),
+                format!("use --qd {} or less", info.depth_max),
+            );
         }
         if info.read_only && self.pattern.writes() {
-            return error("read-only".into(), "use --rw read or randread, or open it for \
-                writing".into());
+            return error(
+                "read-only".into(),
+                "use --rw read or randread, or open it for \
+                writing"
+                    .into(),
+            );
         }
         self.check_size(info)
     }
@@ -155,23 +165,38 @@ impl JobSpec {
             Err(SetupError::new(info.name.clone(), problem, remedy))
         };
         if self.range(info.size) > info.size {
-            return error(format!("{} bytes long, shorter than --size {}", info.size,
-                show_size(self.range(info.size))),
-                format!("use --size {} or less, or make it longer", show_size(info.size)));
+            return error(
+                format!(
+                    "{} bytes long, shorter than --size {}",
+                    info.size,
+                    show_size(self.range(info.size))
+                ),
+                format!("use --size {} or less, or make it longer", show_size(info.size)),
+            );
         }
         let blocks = self.blocks_per_thread(info.size);
         if blocks == 0 {
-            return error(format!("{} bytes hold no block of --bs {} for each of {} threads",
-                self.range(info.size), show_size(u64::from(self.bs)), self.jobs),
-                "use a longer device, a smaller --bs or fewer --jobs".into());
+            return error(
+                format!(
+                    "{} bytes hold no block of --bs {} for each of {} threads",
+                    self.range(info.size),
+                    show_size(u64::from(self.bs)),
+                    self.jobs
+                ),
+                "use a longer device, a smaller --bs or fewer --jobs".into(),
+            );
         }
         if self.verify && blocks < u64::from(self.qd) {
-            return error(format!("{blocks} blocks per thread for {} requests in flight", self.qd),
-                "with --verify, use --qd below the number of blocks, or a larger --size".into());
+            return error(
+                format!("{blocks} blocks per thread for {} requests in flight", self.qd),
+                "with --verify, use --qd below the number of blocks, or a larger --size".into(),
+            );
         }
         if self.verify && blocks > VERIFY_BLOCKS_MAX {
-            return error(format!("{blocks} blocks to remember, at most {VERIFY_BLOCKS_MAX}"),
-                "with --verify, use a smaller --size or a larger --bs".into());
+            return error(
+                format!("{blocks} blocks to remember, at most {VERIFY_BLOCKS_MAX}"),
+                "with --verify, use a smaller --size or a larger --bs".into(),
+            );
         }
         Ok(())
     }

@@ -33,9 +33,21 @@ fn nothing_said_is_a_random_read() {
 fn every_key_has_an_effect() {
     let plain = parse(&[]).unwrap();
     let others = [
-        ("name", "x"), ("rw", "write"), ("bs", "8k"), ("qd", "1"), ("jobs", "2"), ("cores", "0"),
-        ("size", "1m"), ("rate", "5"), ("verify", "crc32c"), ("zipf", "1.1"), ("fua", "true"),
-        ("runtime", "1s"), ("warmup", "0s"), ("seed", "2"), ("api", "native"),
+        ("name", "x"),
+        ("rw", "write"),
+        ("bs", "8k"),
+        ("qd", "1"),
+        ("jobs", "2"),
+        ("cores", "0"),
+        ("size", "1m"),
+        ("rate", "5"),
+        ("verify", "crc32c"),
+        ("zipf", "1.1"),
+        ("fua", "true"),
+        ("runtime", "1s"),
+        ("warmup", "0s"),
+        ("seed", "2"),
+        ("api", "native"),
         ("poll-mode", "never"),
     ];
     for (key, word) in others {
@@ -49,13 +61,26 @@ fn every_key_has_an_effect() {
 #[test]
 fn errors_name_the_key_and_the_word() {
     let bad = [
-        ("qd", "4097", "at most 4096"), ("qd", "0", "from 1"), ("bs", "4m", "more than 2m"),
-        ("bs", "0", "no bytes"), ("jobs", "257", "at most 256"), ("rw", "reed", "randread"),
-        ("mix", "70/40", "percentage"), ("mix", "101", "percentage"), ("runtime", "10", "unit"),
-        ("runtime", "0s", "nothing"), ("verify", "md5", "crc32c"), ("zipf", "0", "1.1"),
-        ("zipf", "nan", "exponent"), ("api", "fast", "native"), ("poll-mode", "on", "adaptive"),
-        ("name", "a b", "letters"), ("fua", "yes", "true"), ("seed", "-1", "number"),
-        ("size", "0", "1g"), ("cores", "9-1", "0,2-3"),
+        ("qd", "4097", "at most 4096"),
+        ("qd", "0", "from 1"),
+        ("bs", "4m", "more than 2m"),
+        ("bs", "0", "no bytes"),
+        ("jobs", "257", "at most 256"),
+        ("rw", "reed", "randread"),
+        ("mix", "70/40", "percentage"),
+        ("mix", "101", "percentage"),
+        ("runtime", "10", "unit"),
+        ("runtime", "0s", "nothing"),
+        ("verify", "md5", "crc32c"),
+        ("zipf", "0", "1.1"),
+        ("zipf", "nan", "exponent"),
+        ("api", "fast", "native"),
+        ("poll-mode", "on", "adaptive"),
+        ("name", "a b", "letters"),
+        ("fua", "yes", "true"),
+        ("seed", "-1", "number"),
+        ("size", "0", "1g"),
+        ("cores", "9-1", "0,2-3"),
     ];
     for (key, word, part) in bad {
         let message = parse(&[(key, word)]).unwrap_err();

@@ -287,8 +287,8 @@ impl Load {
             return self.issue_verified(index, payload, intended);
         }
         let step = self.generator.step();
-        let slot = Slot { start: self.now, intended, block: step.block, generation: 0,
-            write: step.write };
+        let slot =
+            Slot { start: self.now, intended, block: step.block, generation: 0, write: step.write };
         Some(self.request(index, slot, payload))
     }
 
@@ -345,7 +345,9 @@ impl Load {
 
     /// A held request goes out even when nothing new may; after a stop it is dropped.
     fn held_is_due(&mut self) -> bool {
-        if self.stopped && let Some(io) = self.held.take() {
+        if self.stopped
+            && let Some(io) = self.held.take()
+        {
             self.idle.push((io.tag as u32, io.payload));
         }
         self.held.is_some()

@@ -95,7 +95,14 @@ impl Slow {
     fn open(self, core: &Rc<Core>) -> SlowChannel {
         let bytes = vec![0; BLOCKS as usize * 512];
         let core = Rc::clone(core);
-        SlowChannel { device: self, core, bytes, waiting: Default::default(), free_at: 0, writes: 0 }
+        SlowChannel {
+            device: self,
+            core,
+            bytes,
+            waiting: Default::default(),
+            free_at: 0,
+            writes: 0,
+        }
     }
 }
 

@@ -71,8 +71,13 @@ impl Contender {
     }
 
     fn run_with(&self, args: &[String]) -> Result<Figures, SetupError> {
-        let failed = |problem: String| SetupError::new(self.name.clone(), problem,
-            format!("try it by hand: {}", self.command()));
+        let failed = |problem: String| {
+            SetupError::new(
+                self.name.clone(),
+                problem,
+                format!("try it by hand: {}", self.command()),
+            )
+        };
         let output = Command::new(&self.program).args(args).output();
         let output = output.map_err(|error| failed(error.to_string()))?;
         if !output.status.success() {

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use byway_engine::SetupError;
 
-use super::contender::{Contender, Figures, of_jobs, program_version};
 use super::Choice;
+use super::contender::{Contender, Figures, of_jobs, program_version};
 use crate::job::{JobSpec, RunSpec};
 use crate::report::run_json;
 
@@ -86,8 +86,14 @@ fn contender(
     // fio splits the words of --filename at colons.
     let file = path.display().to_string().replace(':', "\\:");
     let mut args: Vec<String> = vec![format!("--name={}", job.name), format!("--filename={file}")];
-    let fixed = engine.options().iter().chain(&["--direct=1", "--thread", "--norandommap",
-        "--disable_slat=1", "--time_based", "--output-format=json"]);
+    let fixed = engine.options().iter().chain(&[
+        "--direct=1",
+        "--thread",
+        "--norandommap",
+        "--disable_slat=1",
+        "--time_based",
+        "--output-format=json",
+    ]);
     args.extend(fixed.map(|&option| option.to_owned()));
     let mut add = |key: &str, word: String| args.push(format!("--{key}={word}"));
     add("rw", job.pattern.word().into());

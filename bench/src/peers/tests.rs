@@ -38,7 +38,10 @@ fn ratios_are_ours_over_theirs_and_targets_look_at_the_lower_end() {
     assert_eq!((fio.rounds.len(), result.ceiling_counts()), (5, Some(true)));
     let met = |word| {
         let target = target(word).unwrap();
-        target.rows(&result).map(|row| (row.name.clone(), target.is_met_by(row))).collect::<Vec<_>>()
+        target
+            .rows(&result)
+            .map(|row| (row.name.clone(), target.is_met_by(row)))
+            .collect::<Vec<_>>()
     };
     assert_eq!(met("1.09"), [("fio-io_uring".to_owned(), true)]);
     assert_eq!(met("fio-io_uring=1.11"), [("fio-io_uring".to_owned(), false)]);
@@ -74,8 +77,8 @@ fn a_program_that_fails_is_named_with_its_command_line() {
 
 #[test]
 fn command_lines_are_shown_as_a_shell_takes_them() {
-    let contender = Contender { args: vec!["a b".into(), "it's".into(), "--x=1".into()],
-        ..printing("p", 1.0) };
+    let contender =
+        Contender { args: vec!["a b".into(), "it's".into(), "--x=1".into()], ..printing("p", 1.0) };
     assert_eq!(contender.command(), "echo 'a b' 'it'\\''s' --x=1");
 }
 
@@ -88,8 +91,15 @@ fn batches_are_few_and_fit_the_depth() {
 
 #[test]
 fn fio_is_asked_for_the_same_work() {
-    let run = spec(&[("rw", "randrw"), ("mix", "70"), ("cores", "1"), ("zipf", "1.2"),
-        ("warmup", "0s"), ("runtime", "3s"), ("fua", "true")]);
+    let run = spec(&[
+        ("rw", "randrw"),
+        ("mix", "70"),
+        ("cores", "1"),
+        ("zipf", "1.2"),
+        ("warmup", "0s"),
+        ("runtime", "3s"),
+        ("fua", "true"),
+    ]);
     let choices = match fio_contenders(&run, Path::new("/x/a:b"), 1 << 20) {
         Ok(choices) => choices,
         Err(error) => {
@@ -98,10 +108,23 @@ fn fio_is_asked_for_the_same_work() {
         }
     };
     let command = choices[0].candidates[1].command();
-    for part in ["--ioengine=io_uring", "--registerfiles=1", "--fixedbufs=1", "--direct=1",
-        "--rw=randrw", "--rwmixread=70", "--bs=4096", "--iodepth=32", "--iodepth_batch_submit=8",
-        "--size=1048576", "--runtime=3000ms", "--cpus_allowed=1", "zipf:1.2", "--sync=dsync",
-        "a\\:b"] {
+    for part in [
+        "--ioengine=io_uring",
+        "--registerfiles=1",
+        "--fixedbufs=1",
+        "--direct=1",
+        "--rw=randrw",
+        "--rwmixread=70",
+        "--bs=4096",
+        "--iodepth=32",
+        "--iodepth_batch_submit=8",
+        "--size=1048576",
+        "--runtime=3000ms",
+        "--cpus_allowed=1",
+        "zipf:1.2",
+        "--sync=dsync",
+        "a\\:b",
+    ] {
         assert!(command.contains(part), "{part}: {command}");
     }
     assert!(!command.contains("ramp_time") && !command.contains("--readonly"));

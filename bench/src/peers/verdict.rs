@@ -64,7 +64,11 @@ pub fn target(word: &str) -> Result<Target, WordError> {
     let (peer, number) = rest.split_once('=').map_or((None, rest), |(p, n)| (Some(p), n));
     let ratio = number.parse::<f64>().ok().filter(|r| *r > 0.0 && r.is_finite());
     let ratio = ratio.ok_or_else(|| {
-        WordError::new(format!("'{word}'"), "not a ratio", "write 1.08, fio-io_uring=1.08 or cpu:0.9")
+        WordError::new(
+            format!("'{word}'"),
+            "not a ratio",
+            "write 1.08, fio-io_uring=1.08 or cpu:0.9",
+        )
     })?;
     Ok(Target { peer: peer.map(str::to_owned), ratio, cpu })
 }
@@ -137,21 +141,37 @@ pub fn peers_table(result: &PeersResult, targets: &[Target]) -> String {
     for row in &result.rows {
         let _ = writeln!(text, "{} ({}):\n  {}", row.name, row.version, row.command);
     }
-    let _ = writeln!(text, "\n{:<14} {:>6} {:>10} {:>10}   {:<24} {:<24}", "program", "rounds",
-        "IOPS", "cpu/op", "ours/theirs IOPS (95 %)", "ours/theirs cpu (95 %)");
+    let _ = writeln!(
+        text,
+        "\n{:<14} {:>6} {:>10} {:>10}   {:<24} {:<24}",
+        "program", "rounds", "IOPS", "cpu/op", "ours/theirs IOPS (95 %)", "ours/theirs cpu (95 %)"
+    );
     for row in &result.rows {
-        let show = |ratio: &Option<Estimate>| ratio.map_or("-".to_owned(), |ratio| {
-            format!("{:.3} ({:.3} to {:.3})", ratio.value, ratio.low, ratio.high)
-        });
-        let _ = writeln!(text, "{:<14} {:>6} {:>10} {:>10}   {:<24} {:<24}", row.name,
-            row.rounds.len(), show_count(row.iops), show_ns(row.cpu_ns_per_io),
-            show(&row.iops_ratio), show(&row.cpu_ratio));
+        let show = |ratio: &Option<Estimate>| {
+            ratio.map_or("-".to_owned(), |ratio| {
+                format!("{:.3} ({:.3} to {:.3})", ratio.value, ratio.low, ratio.high)
+            })
+        };
+        let _ = writeln!(
+            text,
+            "{:<14} {:>6} {:>10} {:>10}   {:<24} {:<24}",
+            row.name,
+            row.rounds.len(),
+            show_count(row.iops),
+            show_ns(row.cpu_ns_per_io),
+            show(&row.iops_ratio),
+            show(&row.cpu_ratio)
+        );
     }
     match result.ceiling_counts() {
         Some(true) => {}
-        Some(false) => text.push_str("the smallest loop is not 1.10 times as fast as fio's \
-            io_uring here, so it is no ceiling\n"),
-        None => text.push_str("no ceiling: the smallest loop and fio's io_uring did not both run\n"),
+        Some(false) => text.push_str(
+            "the smallest loop is not 1.10 times as fast as fio's \
+            io_uring here, so it is no ceiling\n",
+        ),
+        None => {
+            text.push_str("no ceiling: the smallest loop and fio's io_uring did not both run\n")
+        }
     }
     for target in targets {
         for row in target.rows(result) {

@@ -49,8 +49,12 @@ pub struct Chart<'a> {
 const SIZE: (u32, u32) = (860, 380);
 /// Colours that differ in lightness, too.
 const COLOURS: [RGBColor; 6] = [
-    RGBColor(31, 90, 166), RGBColor(214, 92, 20), RGBColor(36, 133, 82), RGBColor(138, 60, 150),
-    RGBColor(110, 110, 110), RGBColor(176, 28, 46),
+    RGBColor(31, 90, 166),
+    RGBColor(214, 92, 20),
+    RGBColor(36, 133, 82),
+    RGBColor(138, 60, 150),
+    RGBColor(110, 110, 110),
+    RGBColor(176, 28, 46),
 ];
 
 impl Chart<'_> {
@@ -60,8 +64,10 @@ impl Chart<'_> {
         for (line, colour) in self.lines.iter().zip(COLOURS.iter().cycle()) {
             let RGBColor(r, g, b) = *colour;
             let name = super::html::escape(&line.name);
-            figure.push_str(&format!("<span><b style=\"color:rgb({r},{g},{b})\">&#9644;</b> \
-                {name}</span> "));
+            figure.push_str(&format!(
+                "<span><b style=\"color:rgb({r},{g},{b})\">&#9644;</b> \
+                {name}</span> "
+            ));
         }
         figure + "</figcaption></figure>"
     }
@@ -73,14 +79,24 @@ impl Chart<'_> {
         };
         let mut svg = String::new();
         let drawn = match (self.x_scale, self.y_scale) {
-            (Scale::Linear, Scale::Linear) => self.draw::<RangedCoordf64, RangedCoordf64, _, _>(
-                &mut svg, x.0..x.1, y.0..y.1),
+            (Scale::Linear, Scale::Linear) => {
+                self.draw::<RangedCoordf64, RangedCoordf64, _, _>(&mut svg, x.0..x.1, y.0..y.1)
+            }
             (Scale::Linear, Scale::Log) => self.draw::<RangedCoordf64, LogCoord<f64>, _, _>(
-                &mut svg, x.0..x.1, (y.0..y.1).log_scale()),
+                &mut svg,
+                x.0..x.1,
+                (y.0..y.1).log_scale(),
+            ),
             (Scale::Log, Scale::Linear) => self.draw::<LogCoord<f64>, RangedCoordf64, _, _>(
-                &mut svg, (x.0..x.1).log_scale(), y.0..y.1),
+                &mut svg,
+                (x.0..x.1).log_scale(),
+                y.0..y.1,
+            ),
             (Scale::Log, Scale::Log) => self.draw::<LogCoord<f64>, LogCoord<f64>, _, _>(
-                &mut svg, (x.0..x.1).log_scale(), (y.0..y.1).log_scale()),
+                &mut svg,
+                (x.0..x.1).log_scale(),
+                (y.0..y.1).log_scale(),
+            ),
         };
         match drawn {
             Ok(()) => svg,

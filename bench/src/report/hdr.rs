@@ -17,9 +17,8 @@ const NS_PER_MS: f64 = 1e6;
 /// `job.read` or `job.write`. Response times for an open loop, else service times.
 pub fn interval_log(run: &RunResult) -> Result<Vec<u8>, SetupError> {
     let mut text = Vec::new();
-    write(run, &mut text).map_err(|problem| {
-        SetupError::new("interval log", problem, "run without --hdr")
-    })?;
+    write(run, &mut text)
+        .map_err(|problem| SetupError::new("interval log", problem, "run without --hdr"))?;
     Ok(text)
 }
 
@@ -43,8 +42,8 @@ fn write(run: &RunResult, text: &mut Vec<u8>) -> Result<(), String> {
                 if times.is_empty() {
                     continue;
                 }
-                let from = Duration::from_nanos(run.spec.warmup_ns)
-                    + Duration::from_secs(second as u64);
+                let from =
+                    Duration::from_nanos(run.spec.warmup_ns) + Duration::from_secs(second as u64);
                 log.write_histogram(&times, from, Duration::from_secs(1), Some(tag))
                     .map_err(|e| format!("{e:?}"))?;
             }

@@ -64,8 +64,13 @@ fn figures(run: &RunResult) -> String {
     for (job, direction, times, kind) in distributions(run) {
         let ios = job.tallies[direction as usize].ios;
         let mib = job.per_second(ios * u64::from(job.spec.bs)) / f64::from(1 << 20);
-        let _ = write!(rows, "<tr><td>{} {}</td><td>{}</td><td>{mib:.1}</td><td>{kind}</td>",
-            escape(&job.spec.name), direction.word(), show_count(job.per_second(ios)));
+        let _ = write!(
+            rows,
+            "<tr><td>{} {}</td><td>{}</td><td>{mib:.1}</td><td>{kind}</td>",
+            escape(&job.spec.name),
+            direction.word(),
+            show_count(job.per_second(ios))
+        );
         for quantile in [0.5, 0.99, 0.999, 1.0] {
             let _ = write!(rows, "<td>{}</td>", show_ns(times.value_at_quantile(quantile) as f64));
         }
@@ -84,8 +89,10 @@ fn distributions(run: &RunResult) -> Vec<Distribution<'_>> {
         directions
             .flat_map(|direction| {
                 let tally = &job.tallies[direction as usize];
-                [(job, direction, &tally.response, "response"),
-                    (job, direction, &tally.service, "service")]
+                [
+                    (job, direction, &tally.response, "response"),
+                    (job, direction, &tally.service, "service"),
+                ]
             })
             .filter(|(_, _, times, _)| !times.is_empty())
             .collect()
@@ -138,7 +145,8 @@ type Figure = fn(&Point) -> Option<f64>;
 fn over_time(run: &RunResult, figures: &[(&str, Figure)]) -> Vec<Line> {
     let mut lines = Vec::new();
     for job in &run.jobs {
-        for (direction, series) in [Direction::Read, Direction::Write].into_iter().zip(&job.series) {
+        for (direction, series) in [Direction::Read, Direction::Write].into_iter().zip(&job.series)
+        {
             if series.points().iter().all(|point| point.ios == 0) {
                 continue;
             }

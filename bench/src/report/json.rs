@@ -14,7 +14,7 @@ use crate::job::JobSpec;
 use crate::machine::Machine;
 use crate::record::{Failure, INTERVAL_NS, Series, Tally};
 use crate::run::{Cost, JobResult, RunResult};
-use crate::words::{show_size, WordError};
+use crate::words::{WordError, show_size};
 
 /// The percentiles that fio prints.
 const PERCENTILES: [f64; 17] = [
@@ -265,8 +265,8 @@ fn hit_ratio(cost: &Cost) -> f64 {
 }
 
 fn fio_job(job: &JobResult, run: &RunResult) -> FioJob {
-    let percent = |ns: u64| if job.runtime_ns == 0 { 0.0 } else {
-        rounded(ns as f64 * 100.0 / job.runtime_ns as f64)
+    let percent = |ns: u64| {
+        if job.runtime_ns == 0 { 0.0 } else { rounded(ns as f64 * 100.0 / job.runtime_ns as f64) }
     };
     let threads = &job.cost.threads;
     FioJob {
@@ -310,7 +310,10 @@ fn failed_io(failure: &Failure) -> FailedIo {
 
 fn series(series: &Series) -> Vec<SeriesPoint> {
     let point = |p: &crate::record::Point| SeriesPoint {
-        ios: p.ios, p50: p.p50_ns, p99: p.p99_ns, max: p.max_ns,
+        ios: p.ios,
+        p50: p.p50_ns,
+        p99: p.p99_ns,
+        max: p.max_ns,
     };
     if series.points().iter().all(|p| p.ios == 0) {
         return Vec::new();

@@ -15,7 +15,7 @@ pub use file::{check_place, write_whole};
 pub use hdr::interval_log;
 pub use html::{run_page, sweep_page};
 pub use json::{
-    FailedIo, FioJob, FioLatency, FioRun, FioSide, JobExtra, RunExtra, SeriesPoint,  run_json,
+    FailedIo, FioJob, FioLatency, FioRun, FioSide, JobExtra, RunExtra, SeriesPoint, run_json,
 };
 pub(crate) use table::show_count;
 pub use table::{run_table, sweep_table};

@@ -19,8 +19,13 @@ pub fn run_table(run: &RunResult) -> String {
     for job in &run.jobs {
         let loop_kind = if job.is_open_loop() { "open loop" } else { "closed loop" };
         let seconds = job.runtime_ns as f64 / 1e9;
-        line(&mut text, format!("{} on {}: {}, {loop_kind}, {seconds:.1} s", job.spec.name,
-            run.device.name, job.spec));
+        line(
+            &mut text,
+            format!(
+                "{} on {}: {}, {loop_kind}, {seconds:.1} s",
+                job.spec.name, run.device.name, job.spec
+            ),
+        );
         text.push_str(&job_lines(job));
     }
     line(&mut text, cost_line(run));
@@ -39,13 +44,22 @@ fn job_lines(job: &JobResult) -> String {
             continue;
         }
         let bytes = job.per_second(tally.ios * u64::from(job.spec.bs));
-        let _ = writeln!(text, "  {:<8} {:>10} IOPS  {:>10}/s", direction.word(),
-            show_count(job.per_second(tally.ios)), show_bytes(bytes));
+        let _ = writeln!(
+            text,
+            "  {:<8} {:>10} IOPS  {:>10}/s",
+            direction.word(),
+            show_count(job.per_second(tally.ios)),
+            show_bytes(bytes)
+        );
         text.push_str(&time_lines(job, tally));
     }
     if job.unserved > 0 {
-        let _ = writeln!(text, "  {} requests were due and never started: the rate is beyond the \
-            device", job.unserved);
+        let _ = writeln!(
+            text,
+            "  {} requests were due and never started: the rate is beyond the \
+            device",
+            job.unserved
+        );
     }
     if job.spec.verify {
         let _ = writeln!(text, "  verified {} blocks", job.verified);
@@ -55,8 +69,11 @@ fn job_lines(job: &JobResult) -> String {
         let _ = writeln!(text, "  failed: {}{errno}", failure.what);
     }
     if job.errors.count > 0 {
-        let _ = writeln!(text, "  {} operations failed and are counted nowhere above",
-            job.errors.count);
+        let _ = writeln!(
+            text,
+            "  {} operations failed and are counted nowhere above",
+            job.errors.count
+        );
     }
     text
 }
@@ -114,14 +131,22 @@ fn machine_line(run: &RunResult) -> String {
 
 /// The table of a sweep.
 pub fn sweep_table(sweep: &SweepResult) -> String {
-    let mut text = format!("{:>12} {:>12} {:>10} {:>10} {:>10} {:>10}\n", "asked/s", "done/s",
-        "p50", "p99", "p99.9", "cpu/op");
+    let mut text = format!(
+        "{:>12} {:>12} {:>10} {:>10} {:>10} {:>10}\n",
+        "asked/s", "done/s", "p50", "p99", "p99.9", "cpu/op"
+    );
     for (index, step) in sweep.steps.iter().enumerate() {
         let knee = if sweep.knee == Some(index) { "  <- knee" } else { "" };
-        let _ = writeln!(text, "{:>12} {:>12} {:>10} {:>10} {:>10} {:>10}{knee}",
-            show_count(step.asked), show_count(step.done), show_ns(step.p50_ns as f64),
-            show_ns(step.p99_ns as f64), show_ns(step.p999_ns as f64),
-            show_ns(step.cpu_ns_per_io));
+        let _ = writeln!(
+            text,
+            "{:>12} {:>12} {:>10} {:>10} {:>10} {:>10}{knee}",
+            show_count(step.asked),
+            show_count(step.done),
+            show_ns(step.p50_ns as f64),
+            show_ns(step.p99_ns as f64),
+            show_ns(step.p999_ns as f64),
+            show_ns(step.cpu_ns_per_io)
+        );
     }
     text.push_str(crate::sweep::KNEE_MEANS);
     text.push('\n');
@@ -162,6 +187,12 @@ pub(crate) fn utc(seconds: u64) -> String {
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
     let month = (month_from_march + 2) % 12;
     let year = year_of_era + era * 400 + u64::from(month < 2);
-    format!("{} {} {day:>2} {:02}:{:02}:{:02} {year}", DAYS[(days % 7) as usize],
-        MONTHS[month as usize], second / 3600, second / 60 % 60, second % 60)
+    format!(
+        "{} {} {day:>2} {:02}:{:02}:{:02} {year}",
+        DAYS[(days % 7) as usize],
+        MONTHS[month as usize],
+        second / 3600,
+        second / 60 % 60,
+        second % 60
+    )
 }

@@ -19,10 +19,7 @@ fn small_run(pairs: &[(&str, &str)]) -> RunResult {
     run_on(&device, pairs).unwrap()
 }
 
-fn run_on(
-    device: &Arc<dyn BlockDevice>,
-    pairs: &[(&str, &str)],
-) -> Result<RunResult, SetupError> {
+fn run_on(device: &Arc<dyn BlockDevice>, pairs: &[(&str, &str)]) -> Result<RunResult, SetupError> {
     let mut words = JobWords::default();
     let short = [("runtime", "250ms"), ("warmup", "0s")];
     short.iter().chain(pairs).for_each(|(key, word)| words.set(key, *word).unwrap());
@@ -118,16 +115,29 @@ fn assert_page(page: &str, charts: usize) {
 fn the_page_of_a_run_has_its_charts_and_nothing_from_outside() {
     let page = run_page(&small_run(&[("rw", "randrw"), ("name", "a-job")]));
     assert_page(&page, 3);
-    for part in ["Latency by percentile", "Latency over time", "Load over time", "99.9 %",
-        "operations per second", "a-job read", "null:"] {
+    for part in [
+        "Latency by percentile",
+        "Latency over time",
+        "Load over time",
+        "99.9 %",
+        "operations per second",
+        "a-job read",
+        "null:",
+    ] {
         assert!(page.contains(part), "{part}");
     }
 }
 
 #[test]
 fn the_page_of_a_sweep_shows_the_curve_and_the_knee() {
-    let step = |asked: f64, p99_ns| Step { asked, done: asked, p50_ns: 1000, p99_ns,
-        p999_ns: 2 * p99_ns, ..Step::default() };
+    let step = |asked: f64, p99_ns| Step {
+        asked,
+        done: asked,
+        p50_ns: 1000,
+        p99_ns,
+        p999_ns: 2 * p99_ns,
+        ..Step::default()
+    };
     let steps = vec![step(1e4, 2000), step(2e4, 3000), step(3e4, 90_000)];
     let sweep = SweepResult { uri: "mem:<1g>".into(), steps, knee: Some(1), ..Default::default() };
     let page = sweep_page(&sweep);

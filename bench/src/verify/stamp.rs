@@ -57,8 +57,12 @@ impl fmt::Display for StampFault {
                 f,
                 "expected generation {} of offset {} (seed {}), found generation {} of offset {} \
                  (seed {})",
-                expected.generation, expected.offset, expected.seed, found.generation,
-                found.offset, found.seed
+                expected.generation,
+                expected.offset,
+                expected.seed,
+                found.generation,
+                found.offset,
+                found.seed
             ),
         }
     }
@@ -138,7 +142,10 @@ mod tests {
             Stamp { seed: 8, ..STAMP },
             Stamp { generation: 2, ..STAMP },
         ] {
-            assert_eq!(other.check(&block), Err(StampFault::Other { expected: other, found: STAMP }));
+            assert_eq!(
+                other.check(&block),
+                Err(StampFault::Other { expected: other, found: STAMP })
+            );
         }
     }
 

@@ -83,7 +83,10 @@ mod tests {
         assert!(table.is_untouched(0) && table.expected(0).is_none());
         assert_eq!((table.take(0), table.next(0)), (0, 1));
         table.write_done(0, Some(1));
-        assert_eq!((table.expected(0), table.next(0), table.next_written(0)), (Some(1), 2, Some(0)));
+        assert_eq!(
+            (table.expected(0), table.next(0), table.next_written(0)),
+            (Some(1), 2, Some(0))
+        );
         table.take(0);
         table.write_done(0, None);
         assert!(!table.is_untouched(0) && table.expected(0).is_none());

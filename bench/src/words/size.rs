@@ -2,7 +2,8 @@
 
 use super::{WordError, scaled, split_unit};
 
-const REMEDY: &str = "write a number with k, m, g or t behind it (powers of 1024), such as 4k or 1g";
+const REMEDY: &str =
+    "write a number with k, m, g or t behind it (powers of 1024), such as 4k or 1g";
 
 /// Bytes of a size word. `k`, `kib` are 1024; `kb` is 1000 and so on. Letter case does not matter.
 pub fn size(word: &str) -> Result<u64, WordError> {
@@ -45,8 +46,15 @@ mod tests {
     #[test]
     fn units_are_powers_of_1024_unless_they_say_b() {
         for (word, bytes) in [
-            ("512", 512), ("4k", 4096), ("4K", 4096), ("4KiB", 4096), ("4kB", 4000),
-            ("1m", 1 << 20), ("1.5g", 3 << 29), ("2TiB", 2 << 40), ("1GB", 1_000_000_000),
+            ("512", 512),
+            ("4k", 4096),
+            ("4K", 4096),
+            ("4KiB", 4096),
+            ("4kB", 4000),
+            ("1m", 1 << 20),
+            ("1.5g", 3 << 29),
+            ("2TiB", 2 << 40),
+            ("1GB", 1_000_000_000),
         ] {
             assert_eq!(size(word), Ok(bytes), "{word}");
         }

@@ -115,7 +115,8 @@ pub(super) fn device(uri: &str, spec: &RunSpec) -> Result<Arc<dyn BlockDevice>, 
 
 /// Ctrl-C ends the measurement and prints what there is; a second one ends the program.
 fn options(log: bool) -> Result<RunOptions, Failure> {
-    let options = RunOptions { log, progress: std::io::stderr().is_terminal(), ..Default::default() };
+    let options =
+        RunOptions { log, progress: std::io::stderr().is_terminal(), ..Default::default() };
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         let stop = || Arc::clone(&options.stop);
         signal_hook::flag::register_conditional_shutdown(signal, 130, stop())
@@ -131,8 +132,10 @@ fn features(list: &str) -> Result<FeatureSet, Failure> {
         .map(|name| {
             Feature::from_name(name).ok_or_else(|| {
                 let all: Vec<_> = Feature::ALL.into_iter().map(Feature::name).collect();
-                Failure::usage(format!("--without '{name}': not an ability of the kernel; use {}",
-                    all.join(", ")))
+                Failure::usage(format!(
+                    "--without '{name}': not an ability of the kernel; use {}",
+                    all.join(", ")
+                ))
             })
         })
         .collect()

@@ -19,7 +19,10 @@ pub(crate) fn run(args: &CompareArgs) -> Result<(), Failure> {
             return Err(Failure::failed(format!(
                 "--fail-if '{word}': {} {} {} changed by {:+.1} %; look for the cause, or raise \
                  the limit",
-                row.job, row.direction, row.metric.word(), row.change_percent()
+                row.job,
+                row.direction,
+                row.metric.word(),
+                row.change_percent()
             )));
         }
     }

@@ -24,15 +24,20 @@ const ROUNDS_MAX: u32 = 1000;
 pub(crate) fn run(args: &PeersArgs) -> Result<(), Failure> {
     let targets = args.target.iter().map(|word| target(word)).collect::<Result<Vec<_>, _>>()?;
     if !(ROUNDS_MIN..=ROUNDS_MAX).contains(&args.rounds) {
-        return Err(Failure::usage(format!("--rounds '{}': not {ROUNDS_MIN} to {ROUNDS_MAX}; fewer \
-            say too little", args.rounds)));
+        return Err(Failure::usage(format!(
+            "--rounds '{}': not {ROUNDS_MIN} to {ROUNDS_MAX}; fewer \
+            say too little",
+            args.rounds
+        )));
     }
     let words = with_defaults(&args.words);
     let spec = words.spec(None)?;
     let uri: Uri = args.uri.parse()?;
     let Uri::File { path, direct: true, .. } = &uri else {
-        return Err(Failure::usage(format!("'{uri}': the peers only know files and block devices \
-            with direct I/O; use file:/path")));
+        return Err(Failure::usage(format!(
+            "'{uri}': the peers only know files and block devices \
+            with direct I/O; use file:/path"
+        )));
     };
     output::check_places(&[&args.json])?;
     let info = device(&args.uri, &spec)?.info();
@@ -40,8 +45,10 @@ pub(crate) fn run(args: &PeersArgs) -> Result<(), Failure> {
     let mut peers = fio_contenders(&spec, path, info.size)?;
     peers.extend(ceiling(&spec, path, info.size)?);
     let on_terminal = std::io::stderr().is_terminal();
-    let tell = |what: &str| if on_terminal {
-        eprintln!("{what}");
+    let tell = |what: &str| {
+        if on_terminal {
+            eprintln!("{what}");
+        }
     };
     let result = measure(ours(&args.uri, &words)?, peers, args.rounds, &tell)?;
     if let Some(file) = &args.json {
@@ -56,16 +63,15 @@ pub(crate) fn run(args: &PeersArgs) -> Result<(), Failure> {
 }
 
 /// A target that is not met, or that no peer is there for, makes the command fail.
-fn verdict(
-    targets: &[Target],
-    result: &byway_bench::peers::PeersResult,
-) -> Result<(), Failure> {
+fn verdict(targets: &[Target], result: &byway_bench::peers::PeersResult) -> Result<(), Failure> {
     for target in targets {
         let rows: Vec<_> = target.rows(result).collect();
         if rows.is_empty() {
             let peer = target.peer.as_deref().unwrap_or("any peer");
-            return Err(Failure::usage(format!("--target: {peer} did not run; name one of the \
-                table")));
+            return Err(Failure::usage(format!(
+                "--target: {peer} did not run; name one of the \
+                table"
+            )));
         }
         if let Some(row) = rows.into_iter().find(|row| !target.is_met_by(row)) {
             let line = format!("target {target} against {}: not met; see the table", row.name);
@@ -125,7 +131,8 @@ fn ceiling(spec: &RunSpec, path: &Path, size: u64) -> Result<Option<Choice>, Fai
 }
 
 fn ceiling_args(spec: &RunSpec, job: &JobSpec, path: &Path, batch: u32) -> Vec<String> {
-    let mut args = vec!["bench".into(), "ceiling".into(), "uring".into(), path.display().to_string()];
+    let mut args =
+        vec!["bench".into(), "ceiling".into(), "uring".into(), path.display().to_string()];
     let mut add = |key: &str, word: String| args.extend([format!("--{key}"), word]);
     add("qd", job.qd.to_string());
     add("bs", job.bs.to_string());

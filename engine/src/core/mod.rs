@@ -27,6 +27,7 @@ use crate::cross::remote::{self, Remote};
 use crate::error::SetupError;
 use crate::exec::{Class, CoreId, Executor, JoinHandle, TaskOrder};
 use crate::memory::{Arena, ArenaConfig, Lease};
+use crate::reactor::Peers;
 use crate::ring::{Feature, FeatureSet, Ops, Ring};
 use crate::sim::SimHost;
 use crate::timer::{TimerKey, TimerWheel};
@@ -63,6 +64,7 @@ pub struct Core {
     poll_state: Cell<PollState>,
     /// Do not sleep in this turn: somebody waits for the turn itself.
     stay_awake: Cell<bool>,
+    peers: RefCell<Option<Rc<Peers>>>,
 }
 
 thread_local! {
@@ -126,6 +128,7 @@ impl Core {
             counters: CounterCells::default(),
             poll_state: Cell::default(),
             stay_awake: Cell::new(false),
+            peers: RefCell::default(),
         }))
     }
 
@@ -293,6 +296,15 @@ impl Core {
         let polled = self.polled.replace(Rc::new([]));
         drop((timers, polled));
         self.executor.forget_woken();
+    }
+
+    /// The other cores of this core's group, where it is in one.
+    pub fn peers(&self) -> Option<Rc<Peers>> {
+        self.peers.borrow().clone()
+    }
+
+    pub(crate) fn set_peers(&self, peers: Rc<Peers>) {
+        *self.peers.borrow_mut() = Some(peers);
     }
 
     /// A handle for other threads.

@@ -66,7 +66,8 @@ impl<T: Send> Producer<T> {
         }
         self.shared.slot(self.tail).with_mut(|slot| {
             // SAFETY: the slot is outside of head..tail, so the consumer does not touch it.
-            unsafe { (*slot).write(message) };
+            let slot = unsafe { &mut *slot };
+            slot.write(message);
         });
         self.tail = self.tail.wrapping_add(1);
         self.shared.tail.0.store(self.tail, Ordering::Release);
@@ -82,8 +83,10 @@ impl<T: Send> Consumer<T> {
             return None;
         }
         let message = self.shared.slot(self.head).with_mut(|slot| {
-            // SAFETY: the slot is inside head..tail: filled, and not touched by the producer.
-            unsafe { (*slot).assume_init_read() }
+            // SAFETY: the slot is inside head..tail, so the producer does not touch it.
+            let slot = unsafe { &*slot };
+            // SAFETY: slots inside head..tail are filled, and this one leaves it below.
+            unsafe { slot.assume_init_read() }
         });
         self.head = self.head.wrapping_add(1);
         self.shared.head.0.store(self.head, Ordering::Release);
@@ -107,8 +110,10 @@ impl<T> Drop for Shared<T> {
         let mut index = head;
         while index != tail {
             self.slot(index).with_mut(|slot| {
-                // SAFETY: both ends are gone, and slots in head..tail are filled.
-                unsafe { (*slot).assume_init_drop() };
+                // SAFETY: both ends are gone: nobody else touches the slots.
+                let slot = unsafe { &mut *slot };
+                // SAFETY: slots in head..tail are filled, and each is visited once.
+                unsafe { slot.assume_init_drop() };
             });
             index = index.wrapping_add(1);
         }

@@ -116,13 +116,7 @@ impl Segment {
     pub fn copy_from(&mut self, at: u32, from: &[u8]) {
         assert!(at as usize + from.len() <= self.len as usize, "copy beyond the segment");
         // SAFETY: the range lies inside this part, which nobody else refers to (see the header).
-        unsafe {
-            std::ptr::copy_nonoverlapping(
-                from.as_ptr(),
-                self.ptr.as_ptr().add(at as usize),
-                from.len(),
-            );
-        }
+        unsafe { std::ptr::copy_nonoverlapping(from.as_ptr(), self.byte(at), from.len()) }
     }
 
     /// Copies bytes at `at` into `to`, as a device reads memory.
@@ -132,13 +126,7 @@ impl Segment {
     pub fn copy_to(&self, at: u32, to: &mut [u8]) {
         assert!(at as usize + to.len() <= self.len as usize, "copy beyond the segment");
         // SAFETY: the range lies inside this part, which nobody writes meanwhile (see the header).
-        unsafe {
-            std::ptr::copy_nonoverlapping(
-                self.ptr.as_ptr().add(at as usize),
-                to.as_mut_ptr(),
-                to.len(),
-            );
-        }
+        unsafe { std::ptr::copy_nonoverlapping(self.byte(at), to.as_mut_ptr(), to.len()) }
     }
 
     /// Sets every byte to `value`.
@@ -150,6 +138,11 @@ impl Segment {
     /// Byte offset of this part in its region.
     pub fn ptr_offset(&self) -> usize {
         self.ptr.as_ptr() as usize - self.region.base().as_ptr() as usize
+    }
+
+    /// The address of the byte at `at`, which the caller has checked to be inside.
+    fn byte(&self, at: u32) -> *mut u8 {
+        self.ptr.as_ptr().wrapping_add(at as usize)
     }
 
     fn shares_slot(&self, other: &Segment) -> bool {

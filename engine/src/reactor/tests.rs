@@ -328,3 +328,46 @@ fn connections_that_arrive_while_a_reactor_ends_are_closed() {
         clients.into_iter().for_each(assert_closed);
     }
 }
+
+/// Hands a token to the next core of the group until it has made its rounds.
+fn pass_on(core: &Rc<Core>, left: u32, done: mpsc::Sender<usize>) {
+    let peers = core.peers().expect("a core of a group knows its peers");
+    if left == 0 {
+        done.send(peers.me()).unwrap();
+        return;
+    }
+    let next = (peers.me() + 1) % peers.len();
+    let sent = peers.send(next, Box::new(move |core| pass_on(core, left - 1, done)));
+    assert!(sent.is_ok(), "a ring with one token is not full");
+}
+
+#[test]
+fn calls_go_round_a_group_of_sleeping_cores() {
+    let group = ReactorGroup::start(vec![config(); 3]).unwrap();
+    let (done, ended) = mpsc::channel();
+    let start = Box::new(move |core: &Rc<Core>| pass_on(core, 1000, done));
+    group.threads()[0].handle().send(start).unwrap();
+    assert_eq!(ended.recv_timeout(PATIENCE), Ok(1000 % 3));
+}
+
+#[test]
+fn a_full_ring_between_cores_gives_the_call_back() {
+    let group = ReactorGroup::start(vec![config(); 2]).unwrap();
+    let refused = group.threads()[0].block_on(|core| async move {
+        let peers = core.peers().unwrap();
+        let hold = Arc::new(Mutex::new(()));
+        let held = hold.lock().unwrap();
+        // The peer waits in its first call, so that nothing is taken from the ring any more.
+        let theirs = Arc::clone(&hold);
+        let wait: crate::cross::Call = Box::new(move |_| drop(theirs.lock().unwrap()));
+        assert!(peers.send(1, wait).is_ok());
+        let sent = (0..2 * LANE_CALLS_MAX).filter(|_| peers.send(1, Box::new(|_| {})).is_ok());
+        let sent = sent.count();
+        drop(held);
+        assert!(peers.send(0, Box::new(|_| {})).is_err(), "no core is its own peer");
+        assert!(peers.send(7, Box::new(|_| {})).is_err(), "there is no eighth core");
+        sent
+    });
+    let sent = refused.unwrap();
+    assert!((LANE_CALLS_MAX - 1..=LANE_CALLS_MAX).contains(&sent), "{sent}");
+}

@@ -90,7 +90,7 @@ fn look_until_alone() {
 impl Watched {
     fn look(&mut self, now: Instant) {
         let turns = self.remote.pulse.turns.load(Ordering::Relaxed);
-        if turns != self.seen || turns % 2 == 0 {
+        if turns != self.seen || turns.is_multiple_of(2) {
             (self.seen, self.since) = (turns, now);
             return;
         }
