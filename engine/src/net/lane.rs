@@ -1,8 +1,10 @@
 //! One direction of a stream on the kernel: its message, and whose turn it is.
 //!
-//!     Idle ──begin──▶ Busy ──end──▶ Idle
-//!     Busy ──future dropped, receiving──▶ Parked ──begin──▶ Busy
-//!     Busy ──future dropped or error, sending──▶ Torn
+//! ```text
+//! Idle ──begin──▶ Busy ──end──▶ Idle
+//! Busy ──future dropped, receiving──▶ Parked ──begin──▶ Busy
+//! Busy ──future dropped or error, sending──▶ Torn
+//! ```
 //!
 //! A dropped receive loses no bytes: its request is cancelled, and what it brought all the same is
 //! the next receive's. A dropped send leaves nobody knows how much behind: the direction ends.
