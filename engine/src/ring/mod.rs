@@ -11,7 +11,7 @@ mod setup;
 mod tables;
 
 pub use features::{Feature, FeatureSet};
-pub use ops::{Keep, Multishot, OpOutput, Ops, Pending, Reclaim};
+pub use ops::{Keep, Multishot, OPS_MAX, OpOutput, Ops, Pending, Reclaim};
 pub use owners::{Arrival, Inbox};
 pub use setup::{CQ_ENTRIES, SQ_ENTRIES};
 pub use tables::{BUFFERS_MAX, FILES_MAX};

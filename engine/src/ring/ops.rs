@@ -19,7 +19,7 @@ use crate::block::TagTable;
 use crate::error::SetupError;
 
 /// Requests of futures in flight on one core.
-pub(super) const OPS_MAX: u32 = 8192;
+pub const OPS_MAX: u32 = 8192;
 
 /// What a slot keeps alive for the kernel.
 #[derive(Default)]

@@ -3,7 +3,7 @@
 //! A [`World`] holds hosts, each a real [`Core`](crate::core::Core) with the real executor and
 //! timers, and what they would find outside: [`SimDisk`]s with caches that a power loss tears, and
 //! a network that delays, cuts and goes silent. The seed decides everything that is not decided;
-//! equal seeds give equal [`World::trace_hash`]es. Start at [`world`].
+//! equal seeds give equal [`World::trace_hash`]es. Start at [`World`].
 
 mod config;
 mod disk;

@@ -2,7 +2,7 @@
 //!
 //! Invariants: each aligned block of 4 KiB is read and written whole; a compare-and-write is atomic
 //! against every other write; a block that was never written, or was freed, reads as zeroes. How
-//! cores share bytes without a data race: [`stripes`] and `docs/decisions/mem-stripes.md`.
+//! cores share bytes without a data race: the stripe locks and `docs/decisions/mem-stripes.md`.
 
 mod channel;
 mod lazy_words;
