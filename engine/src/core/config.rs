@@ -76,7 +76,9 @@ impl CoreConfig {
     pub(crate) fn pin(&self) -> Result<(), SetupError> {
         let Some(cpu) = self.cpu else { return Ok(()) };
         let known = core_affinity::get_core_ids().unwrap_or_default();
-        if core_affinity::set_for_current(core_affinity::CoreId { id: cpu }) {
+        // Only a processor that is there: the crate panics on numbers beyond the kernel's mask.
+        let there = known.iter().find(|core| core.id == cpu);
+        if there.is_some_and(|&core| core_affinity::set_for_current(core)) {
             return Ok(());
         }
         let most = known.iter().map(|core| core.id).max().unwrap_or(0);
@@ -86,5 +88,19 @@ impl CoreConfig {
             "the thread cannot be pinned to it",
             remedy,
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_processor_that_is_not_there_is_an_error_and_no_panic() {
+        for cpu in [1023, 1024, usize::MAX] {
+            let config = CoreConfig { cpu: Some(cpu), ..CoreConfig::default() };
+            let error = config.pin().unwrap_err().to_string();
+            assert!(error.contains("use a processor from 0 to"), "{error}");
+        }
     }
 }

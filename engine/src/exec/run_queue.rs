@@ -7,19 +7,25 @@
 use std::collections::VecDeque;
 
 use super::{Class, TaskId, TaskOrder};
+use crate::block::wrap::SplitMix64;
 
 pub(super) struct RunQueue {
     ready: [VecDeque<TaskId>; Class::COUNT],
     used: [u64; Class::COUNT],
     /// The class that ran last: nobody else ran since, so it saved nothing up by a short sleep.
     last: Option<Class>,
-    order: TaskOrder,
+    /// Decides the order under simulation.
+    chance: Option<SplitMix64>,
 }
 
 impl RunQueue {
     pub(super) fn new(order: TaskOrder) -> RunQueue {
         let ready = std::array::from_fn(|_| VecDeque::with_capacity(256));
-        RunQueue { ready, used: [0; Class::COUNT], last: None, order }
+        let chance = match order {
+            TaskOrder::Fifo => None,
+            TaskOrder::Seeded(seed) => Some(SplitMix64::new(seed)),
+        };
+        RunQueue { ready, used: [0; Class::COUNT], last: None, chance }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -57,10 +63,10 @@ impl RunQueue {
     pub(super) fn pop(&mut self, class: Class) -> Option<TaskId> {
         self.last = Some(class);
         let queue = &mut self.ready[class as usize];
-        if let TaskOrder::Seeded(state) = &mut self.order
+        if let Some(chance) = &mut self.chance
             && queue.len() > 1
         {
-            let at = (split_mix(state) % queue.len() as u64) as usize;
+            let at = (chance.next_u64() % queue.len() as u64) as usize;
             queue.swap(0, at);
         }
         queue.pop_front()
@@ -71,15 +77,6 @@ impl RunQueue {
         let scaled = ns.saturating_mul(1024) / class.shares();
         self.used[class as usize] = self.used[class as usize].saturating_add(scaled.max(1));
     }
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014): the simulator's choice of order.
-fn split_mix(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]
