@@ -1,11 +1,16 @@
 //! One program that does the work: its command line, and how its output reads.
 
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use byway_engine::SetupError;
 use serde::{Deserialize, Serialize};
 
+use super::meter;
 use crate::report::{FioRun, run_json};
 
 /// The options whose word is the time to run: a trial replaces it.
@@ -16,7 +21,7 @@ const RUNTIME_OPTIONS: [&str; 2] = ["--runtime", "--runtime="];
 pub struct Figures {
     /// Operations per second.
     pub iops: f64,
-    /// User and system time of each operation, in nanoseconds.
+    /// User and system time of the process for each operation, in nanoseconds.
     pub cpu_ns_per_io: f64,
     /// The 99th percentile in nanoseconds; zero where it was not measured.
     pub p99_ns: u64,
@@ -78,16 +83,57 @@ impl Contender {
                 format!("try it by hand: {}", self.command()),
             )
         };
-        let output = Command::new(&self.program).args(args).output();
-        let output = output.map_err(|error| failed(error.to_string()))?;
-        if !output.status.success() {
-            let words = String::from_utf8_lossy(&output.stderr);
-            let last = words.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
-            return Err(failed(format!("ended with {}: {last}", output.status)));
+        let ran = self.watched(args).map_err(|error| failed(error.to_string()))?;
+        if !ran.status.success() {
+            let last = ran.stderr.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
+            return Err(failed(format!("ended with {}: {last}", ran.status)));
         }
-        let text = String::from_utf8_lossy(&output.stdout);
-        (self.read)(&text).map_err(failed)
+        let own = (self.read)(&ran.stdout).map_err(failed)?;
+        let seen = ran.cpu_ns_per_second.filter(|_| own.iops > 0.0);
+        Ok(Figures { cpu_ns_per_io: seen.map_or(own.cpu_ns_per_io, |ns| ns / own.iops), ..own })
     }
+
+    /// Runs the program under the meter. Its output goes to files without a name, so that nobody
+    /// has to empty a pipe meanwhile.
+    fn watched(&self, args: &[String]) -> io::Result<Ran> {
+        let (mut stdout, mut stderr) = (nameless_file()?, nameless_file()?);
+        let mut command = Command::new(&self.program);
+        command.args(args).stdin(Stdio::null());
+        command.stdout(stdout.try_clone()?).stderr(stderr.try_clone()?);
+        let (status, cpu_ns_per_second) = meter::watch(&mut command.spawn()?)?;
+        Ok(Ran {
+            status,
+            cpu_ns_per_second,
+            stdout: text_of(&mut stdout)?,
+            stderr: text_of(&mut stderr)?,
+        })
+    }
+}
+
+/// A program that has ended.
+struct Ran {
+    status: ExitStatus,
+    cpu_ns_per_second: Option<f64>,
+    stdout: String,
+    stderr: String,
+}
+
+/// A file of the temporary folder that loses its name at once.
+fn nameless_file() -> io::Result<File> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let (id, next) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let path = std::env::temp_dir().join(format!("byway-peers-{id}-{next}"));
+    let file =
+        OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+    fs::remove_file(&path)?;
+    Ok(file)
+}
+
+fn text_of(file: &mut File) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The first line that a program prints about itself, or what to do where it is not there.

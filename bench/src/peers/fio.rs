@@ -1,7 +1,7 @@
 //! fio as a peer: its best settings for the same work.
 //!
 //! Source: fio's HOWTO, "I/O engine specific parameters". Latencies are measured, as ours are.
-//! Processor time is fio's own figure of its job threads, which leaves out its start and its end.
+//! fio's own figure of processor time is that of its job threads alone; the meter has the last word.
 
 use std::path::Path;
 

@@ -7,6 +7,7 @@
 
 mod contender;
 mod fio;
+mod meter;
 mod verdict;
 
 pub use contender::{Contender, Figures, from_byway, from_ceiling, program_version};

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use byway_engine::SetupError;
-use byway_engine::api::Disk;
-use byway_engine::block::{BlockDevice, Completion, Io};
+use byway_engine::api::{Disk, DiskRequest};
+use byway_engine::block::{BlockDevice, Completion};
 use byway_engine::core::{Core, CoreConfig};
 use byway_engine::exec::Class;
 use byway_engine::reactor::Reactor;
@@ -21,41 +21,33 @@ struct Desk {
     house: House,
 }
 
-/// What a slot does next.
-enum Next {
-    Submit(Io),
-    Wait { until: u64, intended: u64 },
-    End,
-}
-
 impl Desk {
+    #[inline]
     fn begin(&mut self, core: &Core) {
         if self.load.begin(core.now()) {
             self.house.keep(&mut self.load, || core.counters());
         }
     }
 
-    /// Takes the next intended start for a slot.
+    /// Hands in what a slot's request brought; tells the slot's next intended start.
     #[inline]
-    fn next(&mut self, core: &Core, done: Option<Completion>) -> Next {
+    fn complete(&mut self, core: &Core, done: Completion) -> Option<u64> {
         self.begin(core);
-        if let Some(completion) = done {
-            self.load.complete(completion);
-        }
-        match self.load.claim_start() {
-            Some(intended) => self.start(intended),
-            None => Next::End,
-        }
+        self.load.complete(done);
+        self.load.claim_start()
     }
 
-    /// The request for an intended start that has come, or how long to wait for it.
+    /// How long a slot still has to wait for an intended start; none where it has come.
     #[inline]
-    fn start(&mut self, intended: u64) -> Next {
+    fn wait_for(&self, intended: u64) -> Option<u64> {
         let now = self.load.now();
-        if intended > now {
-            return Next::Wait { until: intended.min(now + WAIT_NS_MAX), intended };
-        }
-        self.load.issue(intended).map_or(Next::End, Next::Submit)
+        (intended > now).then(|| intended.min(now + WAIT_NS_MAX))
+    }
+
+    /// Starts the request for an intended start that has come, and says whose it is.
+    #[inline]
+    fn send(&mut self, disk: &Disk, intended: u64) -> Option<(u64, DiskRequest)> {
+        self.load.issue(intended).map(|io| (io.tag, disk.submit(io)))
     }
 }
 
@@ -103,22 +95,17 @@ async fn drive(core: &Rc<Core>, disk: &Disk, desk: &Rc<RefCell<Desk>>) {
 }
 
 async fn slot(core: Rc<Core>, disk: Disk, desk: Rc<RefCell<Desk>>) {
-    let mut next = desk.borrow_mut().next(&core, None);
-    loop {
-        next = match next {
-            Next::Submit(io) => {
-                let tag = io.tag;
-                let done = Completion { tag, ..disk.submit(io).await };
-                desk.borrow_mut().next(&core, Some(done))
-            }
-            Next::Wait { until, intended } => {
-                core.sleep_until(until).await;
-                let mut desk = desk.borrow_mut();
-                desk.begin(&core);
-                desk.start(intended)
-            }
-            Next::End => return,
-        };
+    desk.borrow_mut().begin(&core);
+    let mut next = desk.borrow_mut().load.claim_start();
+    while let Some(intended) = next {
+        while let Some(until) = desk.borrow().wait_for(intended) {
+            core.sleep_until(until).await;
+            desk.borrow_mut().begin(&core);
+        }
+        let Some((tag, request)) = desk.borrow_mut().send(&disk, intended) else { return };
+        let mut done = request.await;
+        done.tag = tag;
+        next = desk.borrow_mut().complete(&core, done);
     }
 }
 

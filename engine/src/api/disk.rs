@@ -2,18 +2,19 @@
 //!
 //! Invariants: a request's memory belongs to the channel until its completion; dropping the future
 //! lets the request run to its end and drops its memory then (a dropped write may or may not
-//! happen); requests that find the channel full wait in the order they came.
+//! happen); requests that find the channel full are sent in the order they came.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
+use super::requests::{Requests, Settled};
 use crate::block::{
     BlockDevice, Channel, Completion, Completions, DeviceEvent, DeviceInfo, Extent, Io, Outcome,
-    TagTable, WaitSource,
+    WaitSource,
 };
 use crate::core::{Core, Polled};
 use crate::error::{IoError, SetupError};
@@ -22,18 +23,11 @@ use crate::memory::Lease;
 /// The end of a request that carried a lease: the result, and the lease back.
 pub type LeaseResult = (Result<(), Box<IoError>>, Lease);
 
-enum Slot {
-    Waiting(Waker),
-    Done(Completion),
-    /// The future is gone.
-    Orphan,
-}
-
 struct Queue {
     channel: RefCell<Box<dyn Channel>>,
-    slots: RefCell<TagTable<Slot>>,
-    /// Who waits for room in the channel.
-    waiting: RefCell<VecDeque<Waker>>,
+    requests: RefCell<Requests>,
+    /// What the channel had no room for, in the order it came.
+    held: RefCell<VecDeque<Io>>,
     done: RefCell<Completions>,
     /// Submitted since the last flush.
     gathered: Cell<bool>,
@@ -68,8 +62,8 @@ impl Disk {
         let depth = info.depth_max;
         let queue = Rc::new(Queue {
             channel: RefCell::new(device.open_channel(core)?),
-            slots: RefCell::new(TagTable::new(depth)),
-            waiting: RefCell::default(),
+            requests: RefCell::new(Requests::with_capacity(depth as usize)),
+            held: RefCell::default(),
             done: RefCell::new(Vec::with_capacity(depth as usize)),
             gathered: Cell::new(false),
             events: RefCell::default(),
@@ -90,9 +84,11 @@ impl Disk {
         &self.core
     }
 
-    /// Starts a request when first polled; its completion comes exactly once. The tag is replaced.
+    /// Starts a request; the future is its completion, which comes exactly once. Several requests
+    /// may be started before the first is awaited. The tag is replaced.
+    #[inline]
     pub fn submit(&self, io: Io) -> DiskRequest {
-        DiskRequest { queue: Rc::clone(&self.queue), state: RequestState::Unsent(io) }
+        DiskRequest { queue: Rc::clone(&self.queue), number: Some(self.queue.send(io)) }
     }
 
     /// Fills `lease` from `offset` on.
@@ -154,16 +150,11 @@ fn give_back(completion: Completion) -> LeaseResult {
     (completion.result.map(drop), lease)
 }
 
-enum RequestState {
-    Unsent(Io),
-    Sent(u32),
-    Over,
-}
-
 /// A request on its way.
 pub struct DiskRequest {
     queue: Rc<Queue>,
-    state: RequestState,
+    /// Its number, until its completion was taken.
+    number: Option<u32>,
 }
 
 impl Future for DiskRequest {
@@ -171,120 +162,75 @@ impl Future for DiskRequest {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Completion> {
-        match std::mem::replace(&mut self.state, RequestState::Over) {
-            RequestState::Unsent(io) => {
-                self.state = self.queue.send(io, cx);
-                Poll::Pending
-            }
-            RequestState::Sent(slot) => match self.queue.look(slot, cx) {
-                Some(completion) => Poll::Ready(completion),
-                None => {
-                    self.state = RequestState::Sent(slot);
-                    Poll::Pending
-                }
-            },
-            RequestState::Over => panic!("a request was polled after its end"),
+        let number = self.number.expect("a request is not polled after its end");
+        let done = self.queue.requests.borrow_mut().poll(number, cx.waker());
+        if done.is_ready() {
+            self.number = None;
         }
+        done
     }
 }
 
 impl Drop for DiskRequest {
+    #[inline]
     fn drop(&mut self) {
-        if let RequestState::Sent(slot) = self.state {
-            self.queue.abandon(slot);
+        if let Some(number) = self.number {
+            let done = self.queue.requests.borrow_mut().abandon(number);
+            drop(done);
         }
     }
 }
 
 impl Queue {
-    /// Hands a request to the channel, or queues the task for when there is room.
-    #[inline]
-    fn send(&self, mut io: Io, cx: &mut Context<'_>) -> RequestState {
-        let slot = self.slots.borrow_mut().insert(Slot::Waiting(cx.waker().clone()));
-        let Ok(slot) = slot else {
-            self.waiting.borrow_mut().push_back(cx.waker().clone());
-            return RequestState::Unsent(io);
-        };
-        io.tag = u64::from(slot);
-        match self.channel.borrow_mut().submit(io) {
-            Ok(()) => {
-                self.gathered.set(true);
-                RequestState::Sent(slot)
+    /// Hands a request to the channel, or holds it until there is room. A call of its own: where it
+    /// is inlined, the request is copied once more.
+    #[inline(never)]
+    fn send(&self, mut io: Io) -> u32 {
+        let number = self.requests.borrow_mut().insert();
+        io.tag = u64::from(number);
+        self.gathered.set(true);
+        let mut held = self.held.borrow_mut();
+        if !held.is_empty() {
+            held.push_back(io);
+        } else if let Err(io) = self.channel.borrow_mut().submit(io) {
+            held.push_back(io);
+        }
+        number
+    }
+
+    /// Sends what was held, as far as there is room now.
+    #[cold]
+    fn send_held(&self) {
+        let mut held = self.held.borrow_mut();
+        while let Some(io) = held.pop_front() {
+            if self.requests.borrow_mut().forget_if_abandoned(io.tag as u32) {
+                continue;
             }
-            Err(io) => {
-                self.slots.borrow_mut().remove(slot);
-                self.waiting.borrow_mut().push_back(cx.waker().clone());
-                RequestState::Unsent(io)
+            if let Err(io) = self.channel.borrow_mut().submit(io) {
+                held.push_front(io);
+                return;
             }
+            self.gathered.set(true);
         }
     }
 
-    #[inline]
-    fn look(&self, slot: u32, cx: &mut Context<'_>) -> Option<Completion> {
-        let mut slots = self.slots.borrow_mut();
-        let entry = slots.get_mut(slot).expect("a request's slot lives as long as the request");
-        if let Slot::Waiting(waker) = entry {
-            waker.clone_from(cx.waker());
-            return None;
-        }
-        let Some(Slot::Done(completion)) = slots.remove(slot) else {
-            unreachable!("only abandoned slots are orphans")
-        };
-        drop(slots);
-        self.slot_freed();
-        Some(completion)
-    }
-
-    /// A slot is free again: the longest waiting task may try.
-    #[inline]
-    fn slot_freed(&self) {
-        if !self.waiting.borrow().is_empty() {
-            self.admit_waiting(1);
-        }
-    }
-
-    fn abandon(&self, slot: u32) {
-        let mut slots = self.slots.borrow_mut();
-        match slots.get_mut(slot) {
-            Some(entry @ Slot::Waiting(_)) => *entry = Slot::Orphan,
-            _ => {
-                let done = slots.remove(slot);
-                drop(slots);
-                drop(done);
-                self.slot_freed();
-            }
-        }
-    }
-
+    /// Notes a completion, wakes who waits for it, and drops what nobody waits for.
     #[inline]
     fn settle(&self, completion: Completion) {
-        let slot = completion.tag as u32;
-        let mut slots = self.slots.borrow_mut();
-        let entry = slots.get_mut(slot).expect("a channel completes what was submitted, once");
-        match std::mem::replace(entry, Slot::Done(completion)) {
-            Slot::Waiting(waker) => {
-                drop(slots);
-                waker.wake();
-            }
-            _ => {
-                let orphan = slots.remove(slot);
-                drop(slots);
-                drop(orphan);
-                self.slot_freed();
-            }
+        let settled = self.requests.borrow_mut().settle(completion);
+        match settled {
+            Settled::Unseen => {}
+            Settled::Awaited(waker) => waker.wake(),
+            Settled::Abandoned(completion) => drop(completion),
         }
-    }
-
-    fn admit_waiting(&self, room: usize) {
-        let mut waiting = self.waiting.borrow_mut();
-        let n = waiting.len().min(room);
-        // Waking only notes a number: nothing runs inside of this borrow.
-        waiting.drain(..n).for_each(Waker::wake);
     }
 }
 
 impl Polled for Queue {
     fn flush(&self) {
+        if !self.held.borrow().is_empty() {
+            self.send_held();
+        }
         if self.gathered.replace(false) {
             self.channel.borrow_mut().flush_submissions();
         }
@@ -305,9 +251,6 @@ impl Polled for Queue {
             self.settle(completion);
         }
         *self.done.borrow_mut() = done;
-        if count > 0 && !self.waiting.borrow().is_empty() {
-            self.admit_waiting(count);
-        }
         count
     }
 

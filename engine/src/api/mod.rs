@@ -7,6 +7,7 @@
 mod client;
 mod disk;
 mod poll_queue;
+mod requests;
 
 pub use client::{Client, ClientRequest, ClientResult, block_on};
 pub use disk::{Disk, DiskRequest, LeaseResult};

@@ -164,10 +164,20 @@ impl Core {
             ops.ring().enter(0, None);
         } else {
             self.counters.sleep();
-            ops.ring().enter(1, Some(self.sleep_ns()));
+            self.sleep_for(ops, self.sleep_ns());
         }
         self.remote.doorbell.awake();
         self.polled.borrow().iter().for_each(|polled| polled.disarm());
+    }
+
+    /// A core that sleeps whenever it can saves wake-ups; one that spins first cares for latency.
+    /// Nothing is gathered while a socket may bring something: there, company is not expected.
+    fn sleep_for(&self, ops: &Ops, ns: u64) {
+        if self.config.poll_mode == PollMode::Never && ops.is_empty() {
+            ops.ring().sleep_gathering(self.now(), ns);
+        } else {
+            ops.ring().sleep(ns);
+        }
     }
 
     /// How long the core may sleep: until the next timer or what a channel waits for.
@@ -186,7 +196,7 @@ impl Core {
             return;
         }
         match sleep_ns {
-            Some(_) => ring.enter(1, sleep_ns),
+            Some(ns) => self.sleep_for(ops, ns),
             None if ring.needs_enter() => ring.enter(0, None),
             None => {}
         }

@@ -40,7 +40,6 @@ pub struct Executor {
     labels: RefCell<Vec<(&'static str, Class, u32)>>,
     tasks: RefCell<TaskTable>,
     queue: RefCell<RunQueue>,
-    woken: RefCell<Vec<TaskId>>,
     polls: Cell<u64>,
 }
 
@@ -52,7 +51,6 @@ impl Executor {
             labels: RefCell::default(),
             tasks: RefCell::new(TaskTable::new()),
             queue: RefCell::new(RunQueue::new(order)),
-            woken: RefCell::default(),
             polls: Cell::new(0),
         }
     }
@@ -84,12 +82,13 @@ impl Executor {
 
     /// Puts tasks woken on this thread into the run queue.
     pub(crate) fn gather_woken(&self) {
-        let mut woken = std::mem::take(&mut *self.woken.borrow_mut());
-        waker::take_aborted(self.core, &mut woken);
-        woken.drain(..).for_each(|id| self.abort(id));
-        waker::take_local(self.core, &mut woken);
-        woken.drain(..).for_each(|id| self.make_ready(id));
-        *self.woken.borrow_mut() = woken;
+        waker::take_aborted(self.core).into_iter().for_each(|id| self.abort(id));
+        let (mut tasks, mut queue) = (self.tasks.borrow_mut(), self.queue.borrow_mut());
+        waker::take_local(self.core, |id| {
+            if let Some(class) = tasks.mark_queued(id) {
+                queue.push(class, id);
+            }
+        });
     }
 
     /// Puts a task into the run queue, unless it ended or is there already.
@@ -183,9 +182,8 @@ impl Executor {
 
     /// Forgets wake-ups on this thread, so that a later core of the same number starts without.
     pub(crate) fn forget_woken(&self) {
-        let mut woken = std::mem::take(&mut *self.woken.borrow_mut());
-        waker::take_aborted(self.core, &mut woken);
-        waker::take_local(self.core, &mut woken);
+        drop(waker::take_aborted(self.core));
+        waker::take_local(self.core, drop);
     }
 
     /// Drops every task: the core shuts down or crashes.

@@ -70,26 +70,26 @@ pub(crate) fn unpack(word: u64) -> (CoreId, TaskId) {
     (CoreId((word >> 52) as u16), TaskId { slot: word as u32, generation })
 }
 
-/// Moves the tasks of `core` that were woken on this thread into `to`.
+/// Hands the tasks of `core` that were woken on this thread to `ready`, which wakes nothing.
 #[inline]
-pub(super) fn take_local(core: CoreId, to: &mut Vec<TaskId>) {
-    WOKEN.with_borrow_mut(|woken| take_of(core, woken, to));
-}
-
-/// Moves the tasks of `core` that are to be ended into `to`.
-#[inline]
-pub(super) fn take_aborted(core: CoreId, to: &mut Vec<TaskId>) {
-    ABORTED.with_borrow_mut(|aborted| take_of(core, aborted, to));
-}
-
-fn take_of(core: CoreId, from: &mut Vec<u64>, to: &mut Vec<TaskId>) {
-    from.retain(|&word| {
-        let (owner, id) = unpack(word);
-        if owner == core {
-            to.push(id);
-        }
-        owner != core
+pub(super) fn take_local(core: CoreId, mut ready: impl FnMut(TaskId)) {
+    WOKEN.with_borrow_mut(|woken| {
+        woken.retain(|&word| {
+            let (owner, id) = unpack(word);
+            if owner == core {
+                ready(id);
+            }
+            owner != core
+        });
     });
+}
+
+/// Takes the tasks of `core` that are to be ended; allocates nothing where there are none.
+pub(super) fn take_aborted(core: CoreId) -> Vec<TaskId> {
+    let of_core = |word: &mut u64| unpack(*word).0 == core;
+    ABORTED.with_borrow_mut(|aborted| {
+        aborted.extract_if(.., of_core).map(|word| unpack(word).1).collect()
+    })
 }
 
 #[inline]
@@ -149,9 +149,9 @@ mod tests {
         waker(core, id).wake_by_ref();
         drop(guard);
         let mut got = Vec::new();
-        take_local(other, &mut got);
+        take_local(other, |id| got.push(id));
         assert!(got.is_empty() && has_local(core));
-        take_local(core, &mut got);
+        take_local(core, |id| got.push(id));
         assert_eq!(got, [id]);
     }
 }

@@ -29,13 +29,15 @@ pub enum Feature {
     MsgRing,
     /// BLOCK_URING_CMD_DISCARD (6.12): discard of a block device without a helper thread.
     DiscardCommand,
+    /// A sleep that waits for several completions, but not for long (6.12).
+    MinWait,
     /// A ring whose completions are polled (needs poll queues of the device).
     Iopoll,
 }
 
 impl Feature {
     /// All of them, in the order of the report.
-    pub const ALL: [Feature; 11] = [
+    pub const ALL: [Feature; 12] = [
         Feature::DeferTaskrun,
         Feature::CoopTaskrun,
         Feature::NoSqArray,
@@ -46,6 +48,7 @@ impl Feature {
         Feature::MultishotReceive,
         Feature::MsgRing,
         Feature::DiscardCommand,
+        Feature::MinWait,
         Feature::Iopoll,
     ];
 
@@ -62,6 +65,7 @@ impl Feature {
             Feature::MultishotReceive => "multishot-receive",
             Feature::MsgRing => "msg-ring",
             Feature::DiscardCommand => "discard-command",
+            Feature::MinWait => "min-wait",
             Feature::Iopoll => "iopoll",
         }
     }

@@ -4,6 +4,7 @@
 //! completion (a closing owner hands it over, a closing ring drains); `enter` is the only place
 //! that makes a system call for I/O, and it is counted.
 
+mod batch;
 mod features;
 mod ops;
 mod owners;
@@ -27,6 +28,7 @@ use io_uring::{IoUring, squeue, types};
 
 use crate::error::SetupError;
 use crate::memory::{Lease, Region, RegionId};
+use batch::Batch;
 use owners::Owners;
 use tables::{BufferTable, FileTable};
 
@@ -48,6 +50,7 @@ pub struct Ring {
     /// Requests of all owners whose last completion is not reaped yet.
     total: Cell<u32>,
     enters: Cell<u64>,
+    batch: Batch,
 }
 
 /// Names an owner of requests: a channel, or the futures of a core.
@@ -91,6 +94,7 @@ impl Ring {
             unsubmitted: Cell::new(0),
             total: Cell::new(0),
             enters: Cell::new(0),
+            batch: Batch::new(),
         })
     }
 
@@ -170,13 +174,31 @@ impl Ring {
     /// Submits what is queued, runs deferred work, and waits for `want` completions, at most
     /// `timeout_ns`. Interruptions and time-outs are normal returns.
     pub fn enter(&self, want: u32, timeout_ns: Option<u64>) {
+        self.enter_with(want, timeout_ns, 0);
+    }
+
+    /// Submits what is queued and sleeps until a completion comes, or for `timeout_ns`.
+    pub fn sleep(&self, timeout_ns: u64) {
+        self.enter_with(1, Some(timeout_ns), 0);
+    }
+
+    /// As `sleep`, for a core that does nothing but block I/O and would rather save wake-ups:
+    /// completions that come fast are waited for together.
+    pub fn sleep_gathering(&self, now_ns: u64, timeout_ns: u64) {
+        let is_able = self.features.has(Feature::MinWait);
+        let want = if is_able { self.batch.want(now_ns, self.total.get()) } else { 1 };
+        let min_wait_us = if want > 1 { batch::MIN_WAIT_US } else { 0 };
+        self.enter_with(want, Some(timeout_ns), min_wait_us);
+    }
+
+    fn enter_with(&self, want: u32, timeout_ns: Option<u64>, min_wait_us: u32) {
         self.enters.set(self.enters.get() + 1);
         let uring = self.uring.borrow();
         let submitter = uring.submitter();
         let span = types::Timespec::from(std::time::Duration::from_nanos(timeout_ns.unwrap_or(0)));
         let mut args = types::SubmitArgs::new();
         if timeout_ns.is_some() {
-            args = args.timespec(&span);
+            args = args.timespec(&span).min_wait_usec(min_wait_us);
         }
         let outcome = submitter.submit_with_args(want as usize, &args);
         drop(uring);
@@ -211,6 +233,7 @@ impl Ring {
         }
         drop(owners);
         drop(uring);
+        self.batch.reaped(reaped);
         // Dropped outside of the borrows: what a closed owner left may use the ring again.
         drop(left_over);
         reaped

@@ -181,6 +181,11 @@ impl Ops {
         self.ring.unsubmitted() == 0 && self.ring.in_flight() == resting
     }
 
+    /// True where no future waits for the ring: what is in flight is of channels.
+    pub fn is_empty(&self) -> bool {
+        self.slots.borrow().is_empty()
+    }
+
     /// Wakes the core whose ring is behind `ring_fd`.
     pub fn wake_other(&self, ring_fd: std::os::fd::RawFd) {
         self.ring.wake_other(ring_fd, &self.silent);

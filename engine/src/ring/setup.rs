@@ -79,6 +79,7 @@ pub(super) fn probe(ring: &IoUring, off: FeatureSet, features: &mut FeatureSet) 
         (Feature::MultishotReceive, has(opcode::SendZc::CODE)),
         // Announced by no probe: the first discard tells, and falls back.
         (Feature::DiscardCommand, has(opcode::UringCmd16::CODE)),
+        (Feature::MinWait, ring.params().is_feature_min_timeout()),
         (Feature::Iopoll, true),
     ];
     for (feature, there) in found {
