@@ -5,7 +5,8 @@
 
 mod common;
 
-use std::process::Command;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use common::{Folder, byway, failure, file_uri};
 
@@ -117,6 +118,82 @@ fn a_kernel_that_gives_no_ring_is_one_line() {
     let output = command.current_dir(folder.path("")).output().unwrap();
     assert_failure(failure(&output), 1, &["open files"]);
     assert!(output.stdout.is_empty() && folder.names().is_empty());
+}
+
+/// A file system of 4 MiB in memory, gone with the test; none where this is not root.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn new(folder: &Folder) -> Option<SmallDisk> {
+        let at = folder.path("small");
+        std::fs::create_dir(&at).unwrap();
+        let mut mount = Command::new("mount");
+        if succeeds(mount.args(["-t", "tmpfs", "-o", "size=4m", "none"]).arg(&at)) {
+            return Some(SmallDisk(at));
+        }
+        eprintln!("skipped: mounting a small file system takes root");
+        None
+    }
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    command.output().is_ok_and(|output| output.status.success())
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let is_gone = succeeds(Command::new("umount").arg(&self.0));
+        assert!(is_gone, "{} is still mounted", self.0.display());
+    }
+}
+
+#[test]
+fn a_full_disk_is_reported_with_offset_and_errno() {
+    let folder = Folder::new("enospc");
+    let Some(small) = SmallDisk::new(&folder) else { return };
+    let disk = small.0.join("disk");
+    std::fs::File::create(&disk).unwrap().set_len(64 << 20).unwrap();
+    let args = ["--rw", "write", "--bs", "64k", "--runtime", "2s", "--warmup", "0s", "--qd", "1"];
+    let output = byway(&["bench", "run", &file_uri(&disk)]).args(args).output().unwrap();
+    let (line, code) = failure(&output);
+    assert_eq!(code, 1, "{line}");
+    for part in ["operations failed", "write of 65536 bytes at offset", "errno 28"] {
+        assert!(line.contains(part), "'{part}' is not in: {line}");
+    }
+}
+
+/// A file that loses its end while it is read stands in for a device that is taken away: from then
+/// on, nothing is where it was.
+#[test]
+fn a_device_that_disappears_is_reported_and_ends_the_run() {
+    let folder = Folder::new("vanish");
+    let disk = folder.file("disk", 64 << 20);
+    let args = ["--rw", "randread", "--runtime", "1h", "--warmup", "0s"];
+    let mut command = byway(&["bench", "run", &file_uri(&disk)]);
+    command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    while completions(child.id()) < 100 {
+        std::thread::yield_now();
+    }
+    std::fs::File::options().write(true).open(&disk).unwrap().set_len(0).unwrap();
+    let (line, code) = failure(&child.wait_with_output().unwrap());
+    assert_eq!(code, 1, "{line}");
+    for part in ["operations failed", "read of 4096 bytes at offset", "ended early"] {
+        assert!(line.contains(part), "'{part}' is not in: {line}");
+    }
+}
+
+
+/// The most completions that a ring of process `pid` has seen, as the kernel shows them in `fdinfo`;
+/// without end where the process is gone.
+fn completions(pid: u32) -> u64 {
+    let Ok(rings) = std::fs::read_dir(format!("/proc/{pid}/fdinfo")) else { return u64::MAX };
+    let texts = rings.flatten().filter_map(|ring| std::fs::read_to_string(ring.path()).ok());
+    let tail = |text: String| {
+        let line = text.lines().find_map(|line| line.strip_prefix("CqTail:"))?.trim().parse();
+        line.ok()
+    };
+    texts.filter_map(tail).max().unwrap_or(0)
 }
 
 /// A file that grows beyond the limit of file sizes: the writes fail as on a full disk.

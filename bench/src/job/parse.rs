@@ -44,6 +44,7 @@ pub const KEYS: &[Key] = &[
     of_run("runtime", "How long to measure [default: 10s]"),
     of_run("warmup", "How long to run before, uncounted [default: 1s]"),
     of_run("seed", "Where every random number comes from [default: 1]"),
+    of_run("fill", "true: write what is used once, before anything is measured [default: false]"),
     of_run("api", "poll, native or client [default: poll]"),
     of_run("poll-mode", "never, adaptive or always: whether cores spin [default: adaptive]"),
 ];
@@ -102,6 +103,7 @@ impl RunSpec {
             warmup_ns: run.read("warmup", 1_000_000_000, span_ns)?,
             seed: run.read("seed", 1, seed)?,
             api: run.read("api", Api::Poll, api)?,
+            fill: run.read("fill", false, truth)?,
             poll_mode: run.read("poll-mode", PollMode::Adaptive, poll_mode)?,
             jobs: jobs.collect::<Result<_, _>>()?,
         };

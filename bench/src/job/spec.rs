@@ -99,6 +99,8 @@ pub struct RunSpec {
     pub api: Api,
     /// Whether cores spin.
     pub poll_mode: PollMode,
+    /// Write what the jobs use once, before anything is measured.
+    pub fill: bool,
     /// What runs at the same time.
     pub jobs: Vec<JobSpec>,
 }
@@ -109,8 +111,21 @@ impl RunSpec {
         self.jobs.iter().map(|job| job.jobs).sum()
     }
 
+    /// Bytes from the start of a device of `size` bytes that some job uses.
+    pub fn range(&self, size: u64) -> u64 {
+        self.jobs.iter().map(|job| job.range(size)).max().unwrap_or(0)
+    }
+
     /// Checks what depends on the device, so that a mistake is said before anything runs.
     pub fn check_device(&self, info: &DeviceInfo) -> Result<(), SetupError> {
+        if self.fill && info.read_only {
+            let name = info.name.clone();
+            return Err(SetupError::new(
+                name,
+                "read-only, so it cannot be filled",
+                "run without --fill",
+            ));
+        }
         self.jobs.iter().try_for_each(|job| job.check_device(info))
     }
 }

@@ -47,6 +47,7 @@ fn every_key_has_an_effect() {
         ("runtime", "1s"),
         ("warmup", "0s"),
         ("seed", "2"),
+        ("fill", "true"),
         ("api", "native"),
         ("poll-mode", "never"),
     ];

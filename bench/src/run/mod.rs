@@ -5,6 +5,7 @@
 //! threads themselves at their own start and end of counting.
 
 mod client;
+mod fill;
 mod house;
 mod native;
 mod poll;

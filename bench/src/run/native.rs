@@ -98,7 +98,8 @@ async fn slot(core: Rc<Core>, disk: Disk, desk: Rc<RefCell<Desk>>) {
     desk.borrow_mut().begin(&core);
     let mut next = desk.borrow_mut().load.claim_start();
     while let Some(intended) = next {
-        while let Some(until) = desk.borrow().wait_for(intended) {
+        loop {
+            let Some(until) = desk.borrow().wait_for(intended) else { break };
             core.sleep_until(until).await;
             desk.borrow_mut().begin(&core);
         }

@@ -23,6 +23,21 @@ impl Progress {
         Progress { bar }
     }
 
+    /// A line for a fill of `len` bytes.
+    pub(super) fn of_bytes(wanted: bool, len: u64) -> Progress {
+        let target =
+            if wanted { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(len), target);
+        let template = "{bar:30} filled {bytes} of {total_bytes}";
+        bar.set_style(ProgressStyle::with_template(template).expect("a constant template"));
+        Progress { bar }
+    }
+
+    /// Shows how many bytes are done.
+    pub(super) fn show_bytes(&self, done: u64) {
+        self.bar.set_position(done);
+    }
+
     /// Shows how many operations are done.
     pub fn show(&self, done: u64) {
         let elapsed = self.bar.elapsed();

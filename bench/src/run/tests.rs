@@ -3,8 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use byway_engine::block::BlockDevice;
+use byway_engine::ErrorKind;
+use byway_engine::api::PollQueue;
+use byway_engine::block::mem::MemDevice;
 use byway_engine::block::null::NullDevice;
+use byway_engine::block::wrap::{Fault, FaultAction, FaultPlan, FaultRule};
+use byway_engine::block::{BlockDevice, Io};
+use byway_engine::core::CoreConfig;
 
 use super::*;
 use crate::job::{JobWords, RunSpec};
@@ -87,4 +92,38 @@ fn a_thread_that_cannot_be_set_up_ends_the_run() {
 fn a_spec_that_does_not_fit_the_device_is_refused() {
     let error = run(&spec(&[("size", "2g")]), &null(), &RunOptions::default()).unwrap_err();
     assert!(error.to_string().contains("--size 1g"), "{error}");
+}
+
+/// The first and the last word of each MiB of a device.
+fn words_of(device: &dyn BlockDevice, mib: u64) -> Vec<[u8; 8]> {
+    let mut queue = PollQueue::open(device, &CoreConfig::default()).unwrap();
+    let mut words = Vec::new();
+    for offset in (0..mib).flat_map(|n| [n << 20, ((n + 1) << 20) - 512]) {
+        let (result, payload) = queue.run_one(Io::read(offset, queue.lease(512).unwrap()));
+        result.unwrap();
+        let lease = payload.into_lease().unwrap();
+        let (first, last) = (&lease[..8], &lease[504..]);
+        words.extend([first, last].map(|word| <[u8; 8]>::try_from(word).unwrap()));
+    }
+    words
+}
+
+#[test]
+fn a_fill_writes_all_that_is_used_and_no_more() {
+    let device: Arc<dyn BlockDevice> = Arc::new(MemDevice::new(4 << 20).unwrap());
+    let words = [("fill", "true"), ("size", "3m"), ("runtime", "20ms")];
+    run(&spec(&words), &device, &RunOptions::default()).unwrap();
+    let found = words_of(&*device, 4);
+    assert!(found[..12].iter().all(|word| *word != [0; 8]), "{found:?}");
+    assert!(found[12..].iter().all(|word| *word == [0; 8]), "{found:?}");
+}
+
+#[test]
+fn a_fill_that_fails_is_named_with_the_offset() {
+    let rule = FaultRule::new(FaultAction::Fail(ErrorKind::Media)).within(1 << 20..2 << 20);
+    let inner = Arc::new(NullDevice::new(2 << 20));
+    let device: Arc<dyn BlockDevice> = Arc::new(Fault::new(inner, FaultPlan::new(1).rule(rule)));
+    let error = run(&spec(&[("fill", "true")]), &device, &RunOptions::default());
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("1048576"), "{error}");
 }

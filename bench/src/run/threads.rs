@@ -129,6 +129,10 @@ pub fn run(
 ) -> Result<RunResult, SetupError> {
     let info = device.info();
     spec.check_device(&info)?;
+    if spec.fill {
+        let len = spec.range(info.size);
+        super::fill::fill(&**device, len, spec.seed, &options.core, options.progress)?;
+    }
     let machine = Machine::record();
     let started_ms = unix_time_ms();
     let shared = Arc::new(Shared::new(Arc::clone(&options.stop)));

@@ -1,18 +1,19 @@
 //! How many completions a sleeping core waits for.
 //!
-//! Waking for every completion costs two context switches each. A core that does nothing but block
-//! I/O waits for as many as come within [`GATHER_NS`] at the pace of late, and for three quarters of
-//! what is in flight at most: one request in flight is never delayed, and a slow device is waited for
-//! one by one. Where the pace breaks off, the kernel ends the wait for company after
-//! [`MIN_WAIT_US`]. That is longer than a tick of the kernel on purpose: a shorter timer has to be
-//! programmed for every sleep, which costs 10 microseconds in a virtual machine.
+//! Waking for every completion costs two context switches each, and a device that is fed one by one
+//! works in small groups. A core that does nothing but block I/O waits for as many completions as
+//! come soon at the pace of late ([`RULES`]): half of what is in flight, or three quarters where that
+//! takes next to nothing. One request in flight is never delayed, and a slow device is waited for one
+//! by one. Where the pace breaks off, the kernel ends the wait for company after [`MIN_WAIT_US`]. That
+//! is longer than a tick of the kernel on purpose: a shorter timer has to be programmed for every
+//! sleep, which costs 10 microseconds in a virtual machine.
 //!
 //! Source: io_uring_enter(2), `min_wait_usec` (kernel 6.12).
 
 use std::cell::Cell;
 
-/// How long completions are gathered at the pace of late, in nanoseconds.
-const GATHER_NS: u64 = 100_000;
+/// A part of what is in flight, in quarters, and for how long it may be gathered, in nanoseconds.
+const RULES: [(u32, u64); 2] = [(3, 100_000), (2, 400_000)];
 /// After this long one completion is enough, in microseconds.
 pub(super) const MIN_WAIT_US: u32 = 5_000;
 /// The weight of the newest pace in the moving average: 1/8.
@@ -45,11 +46,16 @@ impl Batch {
     pub(super) fn want(&self, now_ns: u64, in_flight: u32) -> u32 {
         let since = now_ns.saturating_sub(self.last_ns.replace(now_ns));
         let newest = since / u64::from(self.reaped.replace(0).max(1));
-        let pace = self.pace_ns.get();
-        let pace = pace - (pace >> PACE_SHIFT) + (newest.min(PACE_NS_MAX) >> PACE_SHIFT);
+        let before = self.pace_ns.get();
+        let moved = before - (before >> PACE_SHIFT) + (newest >> PACE_SHIFT);
+        // A pause says nothing about the pace behind it.
+        let pace = if newest < PACE_NS_MAX { moved } else { PACE_NS_MAX };
         self.pace_ns.set(pace);
-        let soon = GATHER_NS / pace.max(1);
-        soon.clamp(1, u64::from((in_flight * 3 / 4).max(1))) as u32
+        let soon = |(quarters, ns): (u32, u64)| {
+            let part = u64::from(in_flight) * u64::from(quarters) / 4;
+            part.min(ns / pace.max(1)) as u32
+        };
+        RULES.map(soon).into_iter().fold(1, u32::max)
     }
 }
 
@@ -77,13 +83,14 @@ mod tests {
     #[test]
     fn completions_that_come_fast_are_waited_for_together() {
         assert_eq!(at_pace(1_000, 32), 24);
-        assert!((90..=100).contains(&at_pace(1_000, 1_000)));
+        assert_eq!(at_pace(10_000, 32), 16);
+        assert!((380..=400).contains(&at_pace(1_000, 1_000)));
     }
 
     #[test]
     fn a_slow_device_is_waited_for_one_by_one() {
-        assert!(at_pace(20_000, 32) <= 5);
-        assert_eq!(at_pace(110_000, 32), 1);
+        assert!((3..=4).contains(&at_pace(100_000, 32)));
+        assert_eq!(at_pace(500_000, 32), 1);
     }
 
     #[test]
