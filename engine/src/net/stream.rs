@@ -160,6 +160,23 @@ impl Stream {
         self.kernel().map_or(Ok(()), |s| s.set_tcp(doing, |socket| socket.set_tcp_quickack(on)))
     }
 
+    /// Lets the drop reset the connection instead of ending it in order, so that nothing that was
+    /// sent before arrives after a successor's bytes (TCP; no effect on Unix sockets and in the
+    /// simulation).
+    pub fn set_reset_on_drop(&self) -> Result<(), NetError> {
+        let doing = "set SO_LINGER";
+        let now = Some(std::time::Duration::ZERO);
+        self.kernel().map_or(Ok(()), |s| s.set_tcp(doing, |socket| socket.set_linger(now)))
+    }
+
+    /// For how long sent bytes may stay unacknowledged before the connection fails (TCP; no effect
+    /// on Unix sockets and in the simulation).
+    pub fn set_user_timeout(&self, ms: u32) -> Result<(), NetError> {
+        let (doing, span) = ("set TCP_USER_TIMEOUT", std::time::Duration::from_millis(ms.into()));
+        let set = |socket: socket2::SockRef<'_>| socket.set_tcp_user_timeout(Some(span));
+        self.kernel().map_or(Ok(()), |s| s.set_tcp(doing, set))
+    }
+
     /// The peer's address; for an accepted Unix stream, the listener's.
     pub fn peer_address(&self) -> &Address {
         match &self.inner {
