@@ -4,9 +4,11 @@
 //! use the same tables, so a round trip is a test of both.
 
 mod lun;
+pub mod sense;
 mod status;
 
 pub use lun::Lun;
+pub use sense::{Sense, SenseCode, SenseKey};
 pub use status::Status;
 
 /// A command descriptor block. Every command spoken here fits, shorter ones are padded with zeroes.
