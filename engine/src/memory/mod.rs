@@ -10,12 +10,14 @@ mod free_list;
 mod lease;
 mod region;
 mod segment;
+mod strip;
 
 pub use arena::{Arena, ArenaConfig, ArenaStats, LEASE_LEN_MAX, LEASE_LEN_MIN, PageKind};
 pub use crc::Crc32c;
 pub use lease::Lease;
 pub use region::{Region, RegionId};
 pub use segment::Segment;
+pub use strip::Strip;
 
 #[cfg(test)]
 mod tests;

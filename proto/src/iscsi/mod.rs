@@ -2,4 +2,5 @@
 //!
 //! Headers are 48 bytes on the wire and structs with legal meaning here; payload never enters.
 
+pub mod framing;
 pub mod pdu;
