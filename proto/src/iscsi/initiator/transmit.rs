@@ -12,6 +12,7 @@ use super::stage::{Move, Stage, Step};
 use super::state::State;
 use super::task::{Ready, Task};
 use crate::iscsi::pdu::{Bhs, DataOut, ScsiCommand, Ttt};
+use crate::scsi::Lun;
 
 /// A PDU to send.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -195,7 +196,7 @@ impl Session {
         let bhs = DataOut {
             is_final: offset + len == end,
             data_len: len,
-            lun: task.command.lun,
+            lun: if ttt == Ttt::NONE { Lun::ZERO } else { task.command.lun },
             itt: id.itt(),
             ttt,
             exp_stat_sn,
