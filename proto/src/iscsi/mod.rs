@@ -1,0 +1,3 @@
+//! iSCSI (RFC 7143) as pure machines.
+
+pub mod chap;
