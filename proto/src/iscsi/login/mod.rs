@@ -1,0 +1,5 @@
+//! Login.
+mod address;
+mod directory;
+pub use address::*;
+pub use directory::*;
