@@ -12,4 +12,5 @@ extern crate alloc;
 extern crate std;
 
 pub mod iscsi;
+pub mod scsi;
 pub mod serial;

@@ -1,4 +1,7 @@
-//! iSCSI (RFC 7143) as pure machines.
+//! iSCSI after RFC 7143: the PDUs, the text keys, and the machines of both sides.
+//!
+//! Headers are 48 bytes on the wire and structs with legal meaning here; payload never enters.
 
 pub mod chap;
 pub mod login;
+pub mod pdu;
