@@ -4,5 +4,7 @@
 
 pub mod framing;
 pub mod initiator;
+pub mod chap;
+pub mod login;
 pub mod pdu;
 pub mod window;
