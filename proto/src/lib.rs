@@ -11,5 +11,6 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod reservation;
 pub mod scsi;
 pub mod serial;
