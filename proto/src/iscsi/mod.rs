@@ -3,3 +3,4 @@
 //! Headers are 48 bytes on the wire and structs with legal meaning here; payload never enters.
 
 pub mod pdu;
+pub mod text;
