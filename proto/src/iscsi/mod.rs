@@ -8,3 +8,6 @@ pub mod chap;
 pub mod login;
 pub mod pdu;
 pub mod window;
+pub mod negotiate;
+pub mod pdu;
+pub mod text;
