@@ -12,6 +12,8 @@ pub(crate) struct Request {
     pub(crate) order: u64,
     /// What was asked. Its tag is the submitter's.
     pub(crate) io: Io,
+    /// The write is done, and a flush makes it durable where the target has no FUA.
+    pub(crate) is_flushing: bool,
     /// How often it was sent.
     pub(crate) attempts: u16,
     /// The path whose old session may still execute a copy: nothing is sent before that path has a
