@@ -4,6 +4,7 @@
 //! use the same tables, so a round trip is a test of both.
 
 pub mod cdb;
+pub mod data;
 mod lun;
 pub mod opcode;
 pub mod sense;
