@@ -9,6 +9,7 @@ mod lun;
 pub mod opcode;
 pub mod sense;
 mod status;
+pub mod unit;
 
 pub use cdb::Command;
 pub use lun::Lun;

@@ -23,6 +23,7 @@ mod lba_status;
 mod limits;
 mod luns;
 mod mode;
+mod opcodes;
 mod port_groups;
 mod reserve_in;
 mod reserve_out;
@@ -34,6 +35,7 @@ pub mod vpd;
 
 pub use luns::{build_luns, parse_luns};
 pub use mode::{build_mode, pages as mode_pages};
+pub use opcodes::{build_opcode, build_opcodes, parse_opcode, parse_opcodes};
 pub use port_groups::{build_port_groups, parse_port_groups};
 pub use unmap::{build_unmap, parse_unmap};
 
