@@ -116,6 +116,17 @@ pub enum BlockOp {
     },
 }
 
+impl BlockOp {
+    /// True where the content of blocks may change.
+    #[must_use]
+    pub fn is_write(&self) -> bool {
+        !matches!(
+            self,
+            BlockOp::Read | BlockOp::Verify(_) | BlockOp::Flush | BlockOp::LbaStatus { .. }
+        )
+    }
+}
+
 impl BlockRequest {
     /// Bytes that the initiator sends for it, parameter lists not counted.
     #[must_use]

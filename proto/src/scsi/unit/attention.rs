@@ -84,10 +84,16 @@ fn enqueue(queue: &mut Vec<SenseCode>, code: SenseCode) {
     if code.asc == RESET_ASC {
         queue.retain(|other| is_of_reservations(*other));
         queue.insert(0, code);
-    } else if queue.contains(&code) {
-    } else if queue.len() < ATTENTIONS_MAX {
+        return;
+    }
+    if queue.contains(&code) {
+        return;
+    }
+    if queue.len() == ATTENTIONS_MAX {
+        queue.pop();
+        queue.retain(|other| *other != SenseCode::PARAMETERS_CHANGED);
+        queue.push(SenseCode::PARAMETERS_CHANGED);
+    } else {
         queue.push(code);
-    } else if let Some(last) = queue.last_mut() {
-        *last = SenseCode::PARAMETERS_CHANGED;
     }
 }

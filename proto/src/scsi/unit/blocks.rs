@@ -178,7 +178,7 @@ impl LogicalUnit {
             return Action::Done(ScsiReply::good());
         }
         // Without a cache in use every write is a write through.
-        let fua = fua || !self.mode.caching.write_cache;
+        let fua = fua || (op.is_write() && !self.mode.caching.write_cache);
         Action::Io(BlockRequest { op, lba, blocks, fua })
     }
 

@@ -15,7 +15,7 @@ pub use event::Reset;
 pub use nexus::NexusId;
 
 use super::cdb::{Command, RequestSense};
-use super::{Cdb, Sense, SenseCode, SenseKey, Status};
+use super::{Cdb, Sense, SenseCode, SenseKey, Status, opcode};
 use crate::reservation::Reservations;
 use attention::Attentions;
 
@@ -32,6 +32,22 @@ mod report;
 mod reserve;
 #[cfg(test)]
 mod tests;
+
+/// Most bytes of a parameter list that [`LogicalUnit::handle`] has to be given.
+pub const PARAMETER_LIST_LEN_MAX: usize = 1 << 16;
+
+/// True where the data out of a command are a parameter list for [`LogicalUnit::handle`], rather than
+/// blocks for the shell.
+#[must_use]
+pub fn has_parameter_list(cdb: &Cdb) -> bool {
+    matches!(
+        cdb[0],
+        opcode::UNMAP
+            | opcode::MODE_SELECT_6
+            | opcode::MODE_SELECT_10
+            | opcode::PERSISTENT_RESERVE_OUT
+    )
+}
 
 /// A logical unit.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -73,6 +73,9 @@ impl LogicalUnit {
         reserve: ReserveOut,
         list: &[u8],
     ) -> Result<Action, ScsiReply> {
+        if self.reserved_by.is_some() {
+            return Err(ScsiReply::status(Status::ReservationConflict));
+        }
         let list = parameter_list(list, reserve.list_len as usize)?;
         let request = match reserve.action {
             ReserveOutAction::RegisterMove => self.move_request(list)?,
@@ -104,8 +107,7 @@ impl LogicalUnit {
         list: &[u8],
     ) -> Result<Request<NexusId>, ScsiReply> {
         let list = ReserveList::parse(list).map_err(ScsiReply::check)?;
-        let is_registering = reserve.action == ReserveOutAction::Register;
-        self.expect_flags(&list, is_registering)?;
+        self.expect_flags(&list, reserve.action)?;
         let (key, action_key) = (list.key, list.action_key);
         let at_port = |initiator| NexusId { initiator, port: nexus.port };
         Ok(match reserve.action {
@@ -127,10 +129,14 @@ impl LogicalUnit {
         })
     }
 
-    /// Bits that ask for what is not there are errors; the other actions ignore APTPL.
-    fn expect_flags(&self, list: &ReserveList, is_registering: bool) -> Result<(), ScsiReply> {
+    /// Bits that ask for what is not there are errors; actions that register nobody ignore APTPL and
+    /// ALL_TG_PT.
+    fn expect_flags(&self, list: &ReserveList, action: ReserveOutAction) -> Result<(), ScsiReply> {
+        let is_ignoring = action == ReserveOutAction::RegisterIgnore;
+        let is_registering = action == ReserveOutAction::Register || is_ignoring;
         let is_unkept = list.keep && !self.config.keeps_reservations;
-        if is_unkept || list.all_ports || (list.also.is_some() && !is_registering) {
+        let is_misplaced = list.also.is_some() && action != ReserveOutAction::Register;
+        if is_misplaced || (is_registering && (is_unkept || list.all_ports)) {
             return Err(ScsiReply::check(Sense::invalid_parameter(FLAGS_BYTE)));
         }
         Ok(())
