@@ -5,3 +5,6 @@
 pub mod initiator;
 pub mod pdu;
 pub mod window;
+pub mod negotiate;
+pub mod pdu;
+pub mod text;
