@@ -11,7 +11,7 @@ mod writes;
 use alloc::vec::Vec;
 
 use super::*;
-use crate::iscsi::negotiate::{SessionParams, SessionType, TaskReporting};
+use crate::iscsi::negotiate::SessionParams;
 use crate::iscsi::pdu::*;
 use crate::scsi::{Lun, Status};
 use crate::serial::Serial;
@@ -22,17 +22,13 @@ const SECOND: u64 = 1000 * MS;
 
 fn params() -> SessionParams {
     SessionParams {
-        session_type: SessionType::Normal,
-        task_reporting: TaskReporting::Rfc3720,
         initial_r2t: false,
-        immediate_data: true,
         max_recv_data_segment_len: 65536,
         max_send_data_segment_len: 8192,
         max_burst_len: 65536,
         first_burst_len: 16384,
         max_outstanding_r2t: 2,
-        data_pdu_in_order: true,
-        data_sequence_in_order: true,
+        ..SessionParams::default()
     }
 }
 
@@ -57,13 +53,8 @@ fn lab_with(change: impl FnOnce(&mut SessionParams)) -> Lab {
 fn lab_at(params: &SessionParams, cmd_sn: u32, depth: u32) -> Lab {
     let (first, stat_sn) = (Serial(cmd_sn), Serial(700));
     let max_cmd_sn = first.plus(depth).minus(1);
-    let start = Start {
-        cid: 1,
-        cmd_sn: first,
-        exp_stat_sn: stat_sn,
-        exp_cmd_sn: first,
-        max_cmd_sn,
-    };
+    let start =
+        Start { cid: 1, cmd_sn: first, exp_stat_sn: stat_sn, exp_cmd_sn: first, max_cmd_sn };
     let session = Session::new(params, start, Config::new(16), 0);
     Lab { session, now: 0, stat_sn, exp_cmd_sn: first, max_cmd_sn }
 }
