@@ -179,7 +179,7 @@ impl Session {
         if self.state.is_over() {
             return;
         }
-        self.state = State::Failed;
+        self.turn_to(Turn::Fail);
         self.pending = Pending::Nothing;
         self.is_urgent = false;
         self.events.push_back(Event::Failed(failure));
