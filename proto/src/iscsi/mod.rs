@@ -11,3 +11,4 @@ pub mod window;
 pub mod negotiate;
 pub mod pdu;
 pub mod text;
+pub mod window;

@@ -99,6 +99,12 @@ impl Stage {
         !matches!(self, Stage::Free | Stage::Queued)
     }
 
+    /// True where the clock of the task runs; later stages have the clock of their function.
+    #[inline]
+    pub(super) fn can_expire(self) -> bool {
+        matches!(self, Stage::Queued | Stage::Resending | Stage::Active)
+    }
+
     /// True where the target may speak of the task.
     #[inline]
     pub(super) fn is_at_target(self) -> bool {
