@@ -5,3 +5,4 @@
 pub mod chap;
 pub mod login;
 pub mod pdu;
+pub mod text;
