@@ -83,7 +83,7 @@ impl Login {
     /// Where the initiator may go after this text. Not on, where it has not asked; nor where the
     /// text takes several PDUs, for the last of them answers a request that does not ask.
     pub(super) fn grant(&mut self, text: &TextOut) -> Option<Stage> {
-        let wish = self.wish.filter(|_| text.len() <= self.part_len())?;
+        let wish = self.wish.filter(|_| self.outgoing.fits(text))?;
         if self.held < self.config.pace.held_rounds {
             self.held += 1;
             return None;
@@ -135,9 +135,5 @@ impl Login {
 
     pub(super) fn max_cmd_sn(&self) -> Serial {
         self.exp_cmd_sn().plus(self.config.window).minus(1)
-    }
-
-    fn part_len(&self) -> usize {
-        self.outgoing.part_len() as usize
     }
 }
