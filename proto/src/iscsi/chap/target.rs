@@ -14,6 +14,7 @@ use super::keys::need;
 use super::secret::check_distinct;
 use super::value::{binary, equal_in_constant_time, small_number};
 use super::{Algorithm, Challenge, ChapError, ChapKeys, Credentials, KeyValue, Peer, Secret};
+use crate::iscsi::text::encode_hex;
 
 /// The machine. It is fed the initiator's keys and says what to answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -6,6 +6,7 @@
 
 mod address;
 mod directory;
+pub mod discovery;
 mod error;
 pub mod initiator;
 mod keys;
