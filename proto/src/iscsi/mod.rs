@@ -4,5 +4,6 @@
 
 pub mod chap;
 pub mod login;
+pub mod negotiate;
 pub mod pdu;
 pub mod text;
