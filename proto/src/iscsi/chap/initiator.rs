@@ -89,7 +89,8 @@ impl ChapInitiator {
         let id = small_number("CHAP_I", need("CHAP_I", keys.i)?)?;
         let challenge = binary("CHAP_C", need("CHAP_C", keys.c)?)?;
         let sent = self.own.secret.response(algorithm, id, &challenge);
-        let mut answer = Vec::from([("CHAP_N", self.own.name.clone()), ("CHAP_R", encode_hex(&sent))]);
+        let mut answer =
+            Vec::from([("CHAP_N", self.own.name.clone()), ("CHAP_R", encode_hex(&sent))]);
         let Some((_, own)) = &self.peer else { return Ok((answer, State::Done)) };
         let bytes = own.bytes(algorithm);
         // The target cannot have foreseen ours: somebody drew the same bytes twice.

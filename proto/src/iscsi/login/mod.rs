@@ -14,6 +14,8 @@ mod parts;
 mod redirect;
 mod remedy;
 pub mod target;
+#[cfg(test)]
+mod tests;
 
 pub use address::{Host, PORT_DEFAULT, TargetAddress};
 pub use directory::{Access, Authentication, ChapTerms, Directory, Presence, TargetEntry};

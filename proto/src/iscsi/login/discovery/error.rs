@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::{DISCOVERED_ADDRESSES_MAX, DISCOVERED_TARGETS_MAX, DISCOVERY_PDUS_MAX};
+use crate::iscsi::negotiate::NegotiationError;
 use crate::iscsi::pdu::PduError;
 use crate::iscsi::text::TextError;
 
@@ -25,6 +26,8 @@ pub enum DiscoveryError {
     OutOfTurn,
     /// Text that cannot be read.
     Text(TextError),
+    /// Keys that have no place in full-feature phase.
+    Negotiation(NegotiationError),
     /// Text came with the answer to a part, which must be empty.
     TextInsteadOfEmpty,
     /// A TargetName or TargetAddress that is none, or an address before any name.
@@ -52,6 +55,12 @@ impl From<TextError> for DiscoveryError {
     }
 }
 
+impl From<NegotiationError> for DiscoveryError {
+    fn from(error: NegotiationError) -> DiscoveryError {
+        DiscoveryError::Negotiation(error)
+    }
+}
+
 impl fmt::Display for DiscoveryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use DiscoveryError::*;
@@ -61,6 +70,7 @@ impl fmt::Display for DiscoveryError {
             }
             Pdu(error) => write!(f, "{error}"),
             Text(error) => write!(f, "{error}"),
+            Negotiation(error) => write!(f, "{error}"),
             WrongTag => f.write_str("the peer's header does not fit this exchange of text"),
             WrongStatSn => f.write_str("the target's StatSN does not count its responses"),
             OutOfTurn => f.write_str("the peer spoke out of turn"),

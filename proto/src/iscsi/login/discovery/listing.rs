@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 
 use super::{DISCOVERED_ADDRESSES_MAX, DISCOVERED_TARGETS_MAX, DiscoveryError, SendTargets};
 use crate::iscsi::login::{Directory, TargetAddress, TargetEntry};
-use crate::iscsi::text::{IscsiName, NOT_UNDERSTOOD, Pair, REJECT, TextOut, is_refusal};
+use crate::iscsi::negotiate::SessionParams;
+use crate::iscsi::text::{IscsiName, Pair, REJECT, TextOut, is_refusal};
 
 /// One target of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -58,47 +59,33 @@ fn add_address(value: &str, targets: &mut [DiscoveredTarget]) -> Result<(), Disc
     Ok(())
 }
 
-/// The answer to a text: the list that SendTargets asks for, `NotUnderstood` for the rest.
+/// The list that SendTargets asks for, as far as this initiator may see it.
 pub(super) fn answer(
-    pairs: &[Pair],
-    directory: &Directory,
-    initiator: &IscsiName,
-    own: Option<&IscsiName>,
-) -> TextOut {
-    let mut text = TextOut::new();
-    for pair in pairs {
-        match pair.key.as_str() {
-            "SendTargets" => list(&mut text, &pair.value, directory, initiator, own),
-            // Declarations, which nobody answers.
-            "InitiatorAlias" | "MaxRecvDataSegmentLength" => {}
-            key => text.push(key, NOT_UNDERSTOOD),
-        }
-    }
-    text
-}
-
-fn list(
     text: &mut TextOut,
-    value: &str,
+    pairs: &[Pair],
+    params: &SessionParams,
     directory: &Directory,
-    initiator: &IscsiName,
-    own: Option<&IscsiName>,
 ) {
-    let mut visible = directory.visible(initiator);
-    match (SendTargets::parse(value), own) {
-        (Some(SendTargets::All), None) => {
-            visible.for_each(|(name, entry)| push_target(text, name, entry));
-        }
-        (Some(SendTargets::Named(name)), _) => {
-            let found = visible.find(|(visible, _)| **visible == name);
-            found.into_iter().for_each(|(name, entry)| push_target(text, name, entry));
+    let Some(pair) = pairs.iter().find(|pair| pair.key == "SendTargets") else { return };
+    let initiator = params.initiator_name.as_ref().expect("a session has an initiator");
+    let visible = directory.visible(initiator);
+    match (SendTargets::parse(&pair.value), &params.target_name) {
+        (Some(SendTargets::All), None) => push_targets(text, visible),
+        (Some(SendTargets::Named(asked)), _) => {
+            push_targets(text, visible.filter(|(name, _)| **name == asked));
         }
         (Some(SendTargets::Own), Some(own)) => {
-            let found = visible.find(|(visible, _)| *visible == own);
-            found.into_iter().for_each(|(name, entry)| push_target(text, name, entry));
+            push_targets(text, visible.filter(|(name, _)| *name == own));
         }
         _ => text.push("SendTargets", REJECT),
     }
+}
+
+fn push_targets<'a>(
+    text: &mut TextOut,
+    targets: impl Iterator<Item = (&'a IscsiName, &'a TargetEntry)>,
+) {
+    targets.for_each(|(name, entry)| push_target(text, name, entry));
 }
 
 fn push_target(text: &mut TextOut, name: &IscsiName, entry: &TargetEntry) {

@@ -14,7 +14,7 @@ mod tests;
 pub use client::{Discovery, DiscoveryConfig};
 pub use error::DiscoveryError;
 pub use listing::{DiscoveredTarget, parse_listing};
-pub use responder::{ResponseNumbers, TextAsker, TextResponder};
+pub use responder::{ResponseNumbers, TextResponder};
 
 use alloc::string::String;
 

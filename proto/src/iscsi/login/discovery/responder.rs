@@ -4,19 +4,11 @@
 use super::{DiscoveryError, listing};
 use crate::iscsi::login::Directory;
 use crate::iscsi::login::parts::Outgoing;
+use crate::iscsi::negotiate::{Sender, SessionParams, redeclare};
 use crate::iscsi::pdu::{Bhs, Itt, TextRequest, TextResponse, Ttt};
-use crate::iscsi::text::{Collector, IscsiName, TextOut};
+use crate::iscsi::text::{Collector, TextOut};
 use crate::scsi::Lun;
 use crate::serial::Serial;
-
-/// Who asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TextAsker<'a> {
-    /// Its name.
-    pub initiator: &'a IscsiName,
-    /// The target of its session; nothing in a discovery session.
-    pub target: Option<&'a IscsiName>,
-}
 
 /// The numbers of a response, which belong to the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +35,9 @@ pub struct TextResponder {
 impl TextResponder {
     /// For the exchange with this task tag. `ttt` is a transfer tag that the session does not use
     /// otherwise; `part_len` the longest data segment that the initiator takes, in bytes.
+    ///
+    /// # Panics
+    /// With the reserved transfer tag, or a length of 0.
     pub fn new(itt: Itt, ttt: Ttt, part_len: u32) -> TextResponder {
         assert!(ttt != Ttt::NONE, "an exchange is tied together by its tag");
         TextResponder {
@@ -60,7 +55,8 @@ impl TextResponder {
         self.is_answered && self.outgoing.is_all_sent() && !self.outgoing.is_due()
     }
 
-    /// A request of the exchange. The answer is made from the directory.
+    /// A request of the exchange. The list is made from the directory; what the initiator declares
+    /// again goes into the session's `params`.
     ///
     /// # Errors
     /// What the initiator did wrong; the session answers with a Reject.
@@ -68,7 +64,7 @@ impl TextResponder {
         &mut self,
         request: &TextRequest,
         data: &[u8],
-        asker: TextAsker<'_>,
+        params: &mut SessionParams,
         directory: &Directory,
     ) -> Result<(), DiscoveryError> {
         self.check(request, data)?;
@@ -84,7 +80,10 @@ impl TextResponder {
             None => TextOut::new(),
             Some(pairs) => {
                 self.is_answered = true;
-                listing::answer(&pairs, directory, asker.initiator, asker.target)
+                let mut text = TextOut::new();
+                redeclare(params, Sender::Target, &pairs, &mut text)?;
+                listing::answer(&mut text, &pairs, params, directory);
+                text
             }
         };
         self.outgoing.put(text);

@@ -51,7 +51,9 @@ pub(super) fn status_of(error: &LoginError) -> LoginStatus {
             LoginStatus::TargetError
         }
         LoginError::Chap(_) | LoginError::NoAuthMethod => LoginStatus::AuthenticationFailure,
-        LoginError::Missing { .. } | LoginError::Negotiation(NegotiationError::Missing(_)) => LoginStatus::MissingParameter,
+        LoginError::Missing { .. } | LoginError::Negotiation(NegotiationError::Missing(_)) => {
+            LoginStatus::MissingParameter
+        }
         _ => LoginStatus::InitiatorError,
     }
 }

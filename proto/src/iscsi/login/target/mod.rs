@@ -28,9 +28,7 @@ use super::parts::Outgoing;
 use super::{Directory, LOGIN_PART_LEN_MAX, LoginError};
 use crate::iscsi::chap::ChapTarget;
 use crate::iscsi::negotiate::{Negotiation, SessionParams};
-use crate::iscsi::pdu::{
-    Bhs, LoginFlags, LoginRequest, LoginResponse, LoginStatus, Stage,
-};
+use crate::iscsi::pdu::{Bhs, LoginFlags, LoginRequest, LoginResponse, LoginStatus, Stage};
 use crate::iscsi::text::{Collector, TextOut};
 use crate::serial::Serial;
 

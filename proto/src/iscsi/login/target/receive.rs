@@ -2,9 +2,7 @@
 
 use super::{Login, State, check};
 use crate::iscsi::login::{Directory, LOGIN_ROUNDS_MAX, LoginError, Mismatch};
-use crate::iscsi::pdu::{
-    Bhs, LoginFlags, LoginRequest, LoginResponse, LoginStatus, Stage,
-};
+use crate::iscsi::pdu::{Bhs, LoginFlags, LoginRequest, LoginResponse, LoginStatus, Stage};
 use crate::iscsi::text::{Pair, TextOut};
 use crate::serial::Serial;
 
@@ -17,7 +15,8 @@ impl Login {
     ) -> Result<(), LoginError> {
         let is_first = self.first.is_none();
         let first = *self.first.get_or_insert_with(|| check::without_flags(bhs));
-        let is_over = matches!(self.state, State::Deciding { .. } | State::Done(_) | State::Closing(_));
+        let is_over =
+            matches!(self.state, State::Deciding { .. } | State::Done(_) | State::Closing(_));
         if is_over || self.outgoing.is_due() {
             return Err(LoginError::OutOfTurn);
         }

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use super::{Login, State};
-use crate::iscsi::chap::{ChapTarget, ChapKeys};
+use crate::iscsi::chap::{ChapKeys, ChapTarget};
 use crate::iscsi::login::{Authentication, ChapTerms, LoginError, keys};
 use crate::iscsi::pdu::Stage;
 use crate::iscsi::text::{Pair, TextOut, items};
