@@ -11,8 +11,9 @@ use alloc::vec::Vec;
 
 use super::keys::need;
 use super::secret::check_distinct;
-use super::value::{equal_in_constant_time, parse, parse_number, to_hex};
+use super::value::{binary, equal_in_constant_time, small_number};
 use super::{Algorithm, Challenge, ChapError, ChapKeys, Credentials, KeyValue, Peer};
+use crate::iscsi::text::encode_hex;
 
 /// The machine. It is fed the target's keys and says what to answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -85,22 +86,23 @@ impl ChapInitiator {
     fn answer(&self, keys: &ChapKeys<'_>) -> Result<(Vec<KeyValue>, State), ChapError> {
         keys.only(&["CHAP_A", "CHAP_I", "CHAP_C"])?;
         let algorithm = self.chosen(need("CHAP_A", keys.a)?)?;
-        let id = parse_number("CHAP_I", need("CHAP_I", keys.i)?)?;
-        let challenge = parse("CHAP_C", need("CHAP_C", keys.c)?)?;
+        let id = small_number("CHAP_I", need("CHAP_I", keys.i)?)?;
+        let challenge = binary("CHAP_C", need("CHAP_C", keys.c)?)?;
         let sent = self.own.secret.response(algorithm, id, &challenge);
-        let mut answer = Vec::from([("CHAP_N", self.own.name.clone()), ("CHAP_R", to_hex(&sent))]);
+        let mut answer =
+            Vec::from([("CHAP_N", self.own.name.clone()), ("CHAP_R", encode_hex(&sent))]);
         let Some((_, own)) = &self.peer else { return Ok((answer, State::Done)) };
         let bytes = own.bytes(algorithm);
         // The target cannot have foreseen ours: somebody drew the same bytes twice.
         if bytes == challenge {
             return Err(ChapError::ReusedChallenge);
         }
-        answer.extend([("CHAP_I", own.id.to_string()), ("CHAP_C", to_hex(bytes))]);
+        answer.extend([("CHAP_I", own.id.to_string()), ("CHAP_C", encode_hex(bytes))]);
         Ok((answer, State::Answered { algorithm, sent }))
     }
 
     fn chosen(&self, text: &str) -> Result<Algorithm, ChapError> {
-        let algorithm = Algorithm::from_number(parse_number("CHAP_A", text)?);
+        let algorithm = Algorithm::from_number(small_number("CHAP_A", text)?);
         algorithm.filter(|a| self.algorithms.contains(a)).ok_or(ChapError::AlgorithmNotOffered)
     }
 
@@ -115,7 +117,7 @@ impl ChapInitiator {
         keys.only(&["CHAP_N", "CHAP_R"])?;
         let (peer, own) = self.peer.as_ref().expect("only mutual CHAP waits for a proof");
         let name = need("CHAP_N", keys.n)?;
-        let response = parse("CHAP_R", need("CHAP_R", keys.r)?)?;
+        let response = binary("CHAP_R", need("CHAP_R", keys.r)?)?;
         let challenge = own.bytes(algorithm);
         let reflected = self.own.secret.response(algorithm, own.id, challenge);
         if equal_in_constant_time(&response, sent) || equal_in_constant_time(&response, &reflected)

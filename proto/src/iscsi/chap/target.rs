@@ -12,8 +12,9 @@ use alloc::vec::Vec;
 
 use super::keys::need;
 use super::secret::check_distinct;
-use super::value::{equal_in_constant_time, parse, parse_number, to_hex};
+use super::value::{binary, equal_in_constant_time, small_number};
 use super::{Algorithm, Challenge, ChapError, ChapKeys, Credentials, KeyValue, Peer, Secret};
+use crate::iscsi::text::encode_hex;
 
 /// The machine. It is fed the initiator's keys and says what to answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -84,14 +85,14 @@ impl ChapTarget {
         let answer = Vec::from([
             ("CHAP_A", algorithm.number().to_string()),
             ("CHAP_I", self.challenge.id.to_string()),
-            ("CHAP_C", to_hex(self.challenge.bytes(algorithm))),
+            ("CHAP_C", encode_hex(self.challenge.bytes(algorithm))),
         ]);
         Ok((answer, State::Challenged(algorithm)))
     }
 
     /// The list is in the initiator's order of preference; numbers nobody knows are passed over.
     fn choose(&self, list: &str) -> Result<Algorithm, ChapError> {
-        let known = |text| parse_number("CHAP_A", text).ok().and_then(Algorithm::from_number);
+        let known = |text| small_number("CHAP_A", text).ok().and_then(Algorithm::from_number);
         let mut offered = list.split(',').filter_map(known);
         offered.find(|a| self.algorithms.contains(a)).ok_or(ChapError::NoCommonAlgorithm)
     }
@@ -103,7 +104,7 @@ impl ChapTarget {
     ) -> Result<Vec<KeyValue>, ChapError> {
         keys.only(&["CHAP_N", "CHAP_R", "CHAP_I", "CHAP_C"])?;
         let name = need("CHAP_N", keys.n)?;
-        let response = parse("CHAP_R", need("CHAP_R", keys.r)?)?;
+        let response = binary("CHAP_R", need("CHAP_R", keys.r)?)?;
         let proof = self.own_proof(keys, algorithm)?;
         let challenge = self.challenge.bytes(algorithm);
         let answer = |secret: &Secret| secret.response(algorithm, self.challenge.id, challenge);
@@ -124,13 +125,13 @@ impl ChapTarget {
         if keys.i.is_none() && keys.c.is_none() {
             return Ok(Vec::new());
         }
-        let id = parse_number("CHAP_I", need("CHAP_I", keys.i)?)?;
-        let challenge = parse("CHAP_C", need("CHAP_C", keys.c)?)?;
+        let id = small_number("CHAP_I", need("CHAP_I", keys.i)?)?;
+        let challenge = binary("CHAP_C", need("CHAP_C", keys.c)?)?;
         if challenge == self.challenge.bytes(algorithm) {
             return Err(ChapError::ReusedChallenge);
         }
         let own = self.own.as_ref().ok_or(ChapError::MutualNotConfigured)?;
         let response = own.secret.response(algorithm, id, &challenge);
-        Ok(Vec::from([("CHAP_N", own.name.clone()), ("CHAP_R", to_hex(&response))]))
+        Ok(Vec::from([("CHAP_N", own.name.clone()), ("CHAP_R", encode_hex(&response))]))
     }
 }

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use super::TargetAddress;
 use crate::iscsi::chap::{Algorithm, Credentials, Peer};
+use crate::iscsi::text::IscsiName;
 
 /// How an initiator proves who it is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -34,12 +35,12 @@ pub enum Access {
     /// Every initiator, on the same terms.
     Anyone(Authentication),
     /// Only these, by their iSCSI names.
-    Listed(BTreeMap<String, Authentication>),
+    Listed(BTreeMap<IscsiName, Authentication>),
 }
 
 impl Access {
     /// The terms for this initiator; nothing where it is not let in.
-    pub fn terms(&self, initiator: &str) -> Option<&Authentication> {
+    pub fn terms(&self, initiator: &IscsiName) -> Option<&Authentication> {
         match self {
             Access::Anyone(terms) => Some(terms),
             Access::Listed(initiators) => initiators.get(initiator),
@@ -84,7 +85,7 @@ pub struct Directory {
     /// The tag of the portal group that the connection came in by.
     pub portal_group: u16,
     /// Targets by name.
-    pub targets: BTreeMap<String, TargetEntry>,
+    pub targets: BTreeMap<IscsiName, TargetEntry>,
     /// Who may ask which targets there are.
     pub discovery: Access,
 }
@@ -93,12 +94,11 @@ impl Directory {
     /// The targets that this initiator may know of, by name.
     pub fn visible<'a>(
         &'a self,
-        initiator: &'a str,
-    ) -> impl Iterator<Item = (&'a str, &'a TargetEntry)> {
+        initiator: &'a IscsiName,
+    ) -> impl Iterator<Item = (&'a IscsiName, &'a TargetEntry)> {
         let may_see = |entry: &TargetEntry| {
             entry.presence != Presence::Removed && entry.access.terms(initiator).is_some()
         };
-        let targets = self.targets.iter().filter(move |(_, entry)| may_see(entry));
-        targets.map(|(name, entry)| (name.as_str(), entry))
+        self.targets.iter().filter(move |(_, entry)| may_see(entry))
     }
 }
