@@ -3,7 +3,6 @@
 use byway_engine::block::WriteGate;
 use byway_engine::net::Address;
 use byway_proto::iscsi::chap::{Algorithm, DEFAULT_ALGORITHMS, Secret};
-use byway_proto::iscsi::negotiate::Offer;
 use byway_proto::iscsi::pdu::Isid;
 use byway_proto::scsi::Lun;
 
@@ -69,12 +68,6 @@ impl IscsiConfig {
         Isid([kind, a, b, c, high, low])
     }
 
-    /// The operational keys that this initiator asks for.
-    pub(crate) fn offer(&self) -> Offer {
-        let header = self.digests.header;
-        let data = self.digests.data;
-        crate::login::offer(header, data)
-    }
 }
 
 /// Which CRC32C digests are asked for.

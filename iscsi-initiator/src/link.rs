@@ -22,14 +22,13 @@ use byway_proto::iscsi::pdu::{BHS_LEN, TaskAttribute, padding};
 use crate::control::{self, Control, End};
 use crate::flight::{Flight, IoFlight};
 use crate::intake::Intake;
+use crate::login::SEND_LEN_MAX;
 use crate::request::Request;
 
 /// The longest sleep of the watch over time, in nanoseconds.
 const TICK_NS_MAX: u64 = 500_000_000;
 /// Bytes of a header with its digest, of padding and digest.
 const FRAME_LEN_MAX: u32 = BHS_LEN as u32 + 4 + 3 + 4;
-/// The longest data segment that is copied, in bytes.
-const COPY_LEN_MAX: u32 = 64 << 10;
 
 /// Who wants to know how requests ended.
 pub(crate) trait Sink {
@@ -92,10 +91,15 @@ impl Link {
 
     /// Takes a request, or gives it back where the session has no room or is over.
     #[inline]
-    pub(crate) fn submit(&self, request: Request, command: Command) -> Result<(), Request> {
+    pub(crate) fn submit(
+        &self,
+        request: Request,
+        command: Command,
+        now: u64,
+    ) -> Result<(), Request> {
         let mut session = self.session.borrow_mut();
         let Some(session) = session.as_mut() else { return Err(request) };
-        let Ok(task) = session.submit(command, self.core.now()) else { return Err(request) };
+        let Ok(task) = session.submit(command, now) else { return Err(request) };
         let flight = Flight::Io(IoFlight::new(request));
         self.flights.borrow_mut()[usize::from(task.slot())] = flight;
         Ok(())
@@ -285,7 +289,7 @@ impl Link {
         let mut session = self.session.borrow_mut();
         let Some(session) = session.as_mut() else { return };
         let (mut outbox, now) = (self.outbox.borrow_mut(), self.core.now());
-        while outbox.has_room(FRAME_LEN_MAX + COPY_LEN_MAX) {
+        while outbox.has_room(FRAME_LEN_MAX + SEND_LEN_MAX) {
             let Some(transmit) = session.poll_transmit(now) else { return };
             self.put(&mut outbox, &transmit);
         }
@@ -336,7 +340,7 @@ impl Link {
                     let at = u64::from(at);
                     crc.iter_mut()
                         .for_each(|crc| crc.update_payload(io.payload(), at, u64::from(len)));
-                    put_copy(outbox, io, at, len);
+                    outbox.put_copy(io.payload(), at, len);
                 }
             },
             Flight::Free => unreachable!("a task that sends has a flight"),
@@ -395,11 +399,6 @@ impl Link {
         }
         (self.failure.get().unwrap_or(Failure::ConnectionLost), unfinished)
     }
-}
-
-/// Copies a data segment, in pieces that have room.
-fn put_copy(outbox: &mut Outbox, io: &IoFlight, at: u64, len: u32) {
-    outbox.put_copy(io.payload(), at, len);
 }
 
 fn sum(bytes: &[u8]) -> Crc32c {

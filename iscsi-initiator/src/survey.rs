@@ -4,8 +4,13 @@
 
 use std::rc::Rc;
 
-use byway_proto::scsi::cdb::{Inquiry, ModeSense, PageControl, Report, Which};
-use byway_proto::scsi::data::{self, BlockLimits, Capacity, Designator, ThinProvisioning, vpd};
+use byway_proto::scsi::cdb::{
+    GetLbaStatus, Inquiry, ModeSense, PageControl, Report, ReserveIn, ReserveInAction,
+};
+use byway_proto::scsi::data::{
+    self, AluaState, BlockLimits, CachingPage, Capacity, Designator, ModeHeader,
+    PeripheralQualifier, StandardInquiry, ThinProvisioning, vpd,
+};
 use byway_proto::scsi::{Cdb, Command, Lun, Sense, SenseKey, Status};
 
 use crate::attention::{self, Duty, News};
@@ -97,8 +102,8 @@ async fn wake(link: &Link, lun: Lun) -> Result<bool, Problem> {
 pub(crate) async fn survey(link: &Rc<Link>, lun: Lun) -> Result<Survey, Problem> {
     let cache_lost = wake(link, lun).await?;
     let standard = inquiry(link, lun, None).await.map_err(|s| lost("INQUIRY", s))?;
-    let about = data::StandardInquiry::parse(&standard).ok_or("its INQUIRY data are too short")?;
-    if about.device_type != 0 || about.qualifier != 0 {
+    let about = StandardInquiry::parse(&standard).ok_or("its INQUIRY data are too short")?;
+    if about.device_type != 0 || about.qualifier != PeripheralQualifier::Connected {
         return Err(format!("no disk answers there (device type {:#04x})", about.device_type));
     }
     let capacity = capacity(link, lun).await?;
@@ -109,10 +114,11 @@ pub(crate) async fn survey(link: &Rc<Link>, lun: Lun) -> Result<Survey, Problem>
     let thin = inquiry(link, lun, Some(vpd::PROVISIONING)).await.ok();
     let thin = thin.and_then(|page| ThinProvisioning::parse(&page));
     let mode = caching(link, lun).await;
-    let access = if about.has_alua { access(link, lun, &identity).await } else { Access::Optimized };
+    let has_alua = about.port_groups != 0;
+    let access = if has_alua { access(link, lun, &identity).await } else { Access::Optimized };
     Ok(Survey {
-        vendor: about.vendor,
-        product: about.product,
+        vendor: words(&about.vendor),
+        product: words(&about.product),
         blocks: capacity.last_lba + 1,
         block_len: capacity.block_len,
         unmaps: capacity.is_thin && thin.is_none_or(|thin| thin.unmap),
@@ -172,47 +178,55 @@ struct Caching {
 async fn caching(link: &Link, lun: Lun) -> Caching {
     let sense = ModeSense {
         is_ten: false,
-        no_descriptors: true,
         long_lba: false,
+        no_block_descriptors: true,
         control: PageControl::Current,
-        page: data::mode::CACHING,
+        page: CachingPage::PAGE,
         subpage: 0,
         allocation: PAGE_LEN,
     };
     let cdb = Command::ModeSense(sense).build();
     let bytes = ask(link, lun, cdb, usize::from(PAGE_LEN)).await.unwrap_or_default();
-    match data::mode::parse_caching(&bytes) {
-        Some(mode) => Caching {
-            has_cache: mode.write_cache,
-            fua: mode.fua,
-            is_protected: mode.write_protected,
-        },
-        None => Caching { has_cache: true, fua: false, is_protected: false },
+    let Some((header, pages)) = ModeHeader::parse(&bytes, false) else {
+        return Caching { has_cache: true, fua: false, is_protected: false };
+    };
+    let page = data::mode_pages(pages).find(|(page, ..)| *page == CachingPage::PAGE);
+    let caching = page.and_then(|(_, _, whole)| CachingPage::parse(whole));
+    Caching {
+        has_cache: caching.is_none_or(|page| page.write_cache),
+        fua: header.has_fua,
+        is_protected: header.is_write_protected,
     }
 }
 
+fn words(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim().to_owned()
+}
+
 async fn lba_status(link: &Link, lun: Lun) -> bool {
-    let status = byway_proto::scsi::cdb::GetLbaStatus { lba: 0, allocation: 24 };
+    let status = GetLbaStatus { lba: 0, allocation: 24 };
     ask(link, lun, Command::GetLbaStatus(status).build(), 24).await.is_ok()
 }
 
 async fn reserves(link: &Link, lun: Lun) -> bool {
-    use byway_proto::scsi::cdb::{ReserveIn, ReserveInAction};
     let read = ReserveIn { action: ReserveInAction::ReadKeys, allocation: 8 };
     ask(link, lun, Command::ReserveIn(read).build(), 8).await.is_ok()
 }
 
 /// The ALUA state of the port group that this path leads to.
 pub(crate) async fn access(link: &Link, lun: Lun, identity: &[Designator]) -> Access {
-    let report = Report { which: Which::TargetPortGroups, allocation: 4096 };
+    let report = Report::TargetPortGroups { is_extended: false, allocation: 4096 };
     let cdb = Command::Report(report).build();
     let Ok(bytes) = ask(link, lun, cdb, 4096).await else { return Access::Optimized };
-    let own = identity.iter().find_map(Designator::port_group);
-    let groups = data::parse_port_groups(&bytes).unwrap_or_default();
-    let mine = groups.iter().find(|group| own.is_none_or(|own| own == group.number));
+    let own = identity.iter().find_map(|designator| match designator {
+        Designator::PortGroup(group) => Some(*group),
+        _ => None,
+    });
+    let groups = data::parse_port_groups(&bytes, false).unwrap_or_default();
+    let mine = groups.iter().find(|group| own.is_none_or(|own| own == group.id));
     match mine.map(|group| group.state) {
-        None | Some(data::AluaState::ActiveOptimized) => Access::Optimized,
-        Some(data::AluaState::ActiveNonOptimized) => Access::NonOptimized,
+        None | Some(AluaState::Optimized) => Access::Optimized,
+        Some(AluaState::NonOptimized) => Access::NonOptimized,
         Some(_) => Access::Unusable,
     }
 }

@@ -9,6 +9,4 @@ pub mod login;
 pub mod pdu;
 pub mod window;
 pub mod negotiate;
-pub mod pdu;
 pub mod text;
-pub mod window;
