@@ -298,3 +298,16 @@ impl Login {
         Ok(())
     }
 }
+
+#[cfg(test)]
+impl Login {
+    /// The state by name, for tables.
+    pub(super) fn state_name(&self) -> alloc::string::String {
+        alloc::format!("{:?}", self.state)
+    }
+
+    /// The StatSN that the next response must have.
+    pub(super) fn next_stat_sn(&self) -> u32 {
+        self.exp_stat_sn.unwrap_or_default().0
+    }
+}

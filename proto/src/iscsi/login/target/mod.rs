@@ -52,6 +52,7 @@ pub struct Login {
     stat_sn: Serial,
     /// From the first keys on, which tell the target and so its alias.
     negotiation: Option<Negotiation>,
+    has_proposed: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -94,6 +95,7 @@ impl Login {
             rounds: 0,
             stat_sn: config.stat_sn,
             negotiation: None,
+            has_proposed: false,
             config,
         }
     }
@@ -178,5 +180,13 @@ impl Login {
 
     fn applicant(&self) -> &Applicant {
         self.applicant.as_ref().expect("the first keys named the applicant")
+    }
+}
+
+#[cfg(test)]
+impl Login {
+    /// The state by name, for tables.
+    pub(super) fn state_name(&self) -> alloc::string::String {
+        alloc::format!("{:?}", self.state)
     }
 }
