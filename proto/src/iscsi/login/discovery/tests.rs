@@ -146,6 +146,19 @@ fn several_texts_make_one_list() {
 }
 
 #[test]
+fn a_long_list_is_told_in_several_texts() {
+    let mut directory = two_targets();
+    let entry = directory.targets[&name(DISK)].clone();
+    for i in 0..3000 {
+        directory.targets.insert(name(&format!("{DISK}{i:04}")), entry.clone());
+    }
+    let mut params = session(None);
+    let targets = ask(SendTargets::All, (8192, 8192), &directory, &mut params).unwrap();
+    assert_eq!(targets.len(), 3002);
+    assert!(targets.iter().all(|target| !target.addresses.is_empty()));
+}
+
+#[test]
 fn lists_that_mean_nothing_are_refused() {
     let parse = |pairs: &[(&str, &str)]| {
         let pairs = crate::iscsi::text::parse_pairs(&text(pairs)).unwrap();

@@ -25,7 +25,7 @@ use alloc::boxed::Box;
 pub use config::{Applicant, Pace, TargetLoginConfig, TargetLoginOutcome};
 
 use super::parts::Outgoing;
-use super::{Directory, LOGIN_PART_LEN_MAX, LoginError};
+use super::{Directory, LOGIN_PART_LEN_MAX, LoginError, keys};
 use crate::iscsi::chap::ChapTarget;
 use crate::iscsi::negotiate::{Negotiation, SessionParams};
 use crate::iscsi::pdu::{Bhs, LoginFlags, LoginRequest, LoginResponse, LoginStatus, Stage};
@@ -53,6 +53,7 @@ pub struct Login {
     /// From the first keys on, which tell the target and so its alias.
     negotiation: Option<Negotiation>,
     has_proposed: bool,
+    declared: keys::Declared,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -96,6 +97,7 @@ impl Login {
             stat_sn: config.stat_sn,
             negotiation: None,
             has_proposed: false,
+            declared: keys::Declared::default(),
             config,
         }
     }

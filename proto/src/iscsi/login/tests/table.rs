@@ -294,40 +294,40 @@ Start, CHAP
 Chap
     nothing      Chap(Missing)
     nothing, T   Chap(Missing)
-    names, None  Negotiation
-    names, CHAP  Negotiation
+    names, None  Chap(Missing)
+    names, CHAP  Chap(Missing)
     algorithms   Chap
     wrong proof  Chap(Unexpected)
     to the end   Chap(Missing)
 Chap, proof due
     nothing      Chap(Missing)
     nothing, T   Chap(Missing)
-    names, None  Negotiation
-    names, CHAP  Negotiation
+    names, None  Chap(Missing)
+    names, CHAP  Chap(Missing)
     algorithms   Chap(Unexpected)
     wrong proof  Chap(WrongResponse)
     to the end   Chap(Missing)
 Open
     nothing      Open
     nothing, T   Operational
-    names, None  Negotiation
-    names, CHAP  Negotiation
+    names, None  Open
+    names, CHAP  Open
     algorithms   Open
     wrong proof  Open
     to the end   Deciding
 Operational
     nothing      Operational
     nothing, T   Operational
-    names, None  Negotiation
-    names, CHAP  Negotiation
+    names, None  Operational
+    names, CHAP  Operational
     algorithms   Operational
     wrong proof  Operational
     to the end   Operational
 Operational, our offers due
     nothing      Operational
     nothing, T   Deciding
-    names, None  Negotiation
-    names, CHAP  Negotiation
+    names, None  Operational
+    names, CHAP  Operational
     algorithms   Operational
     wrong proof  Operational
     to the end   Deciding
