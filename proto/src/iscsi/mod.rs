@@ -5,5 +5,6 @@
 pub mod chap;
 pub mod login;
 pub mod negotiate;
+pub mod framing;
 pub mod pdu;
 pub mod text;
