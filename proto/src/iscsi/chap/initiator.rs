@@ -37,12 +37,13 @@ impl ChapInitiator {
     /// the challenge. `algorithms` are offered in this order.
     ///
     /// # Errors
-    /// `EqualSecrets` and `NoAlgorithms`.
+    /// `EqualSecrets`, `BadOwnName` and `NoAlgorithms`.
     pub fn new(
         own: Credentials,
         peer: Option<(Peer, Challenge)>,
         algorithms: &[Algorithm],
     ) -> Result<ChapInitiator, ChapError> {
+        own.check_name()?;
         if let Some((peer, _)) = &peer {
             check_distinct(&own.secret, &peer.secret)?;
         }

@@ -39,7 +39,7 @@ impl ChapTarget {
     /// initiator's list the first algorithm is taken that is in `algorithms`.
     ///
     /// # Errors
-    /// `EqualSecrets` and `NoAlgorithms`.
+    /// `EqualSecrets`, `BadOwnName` and `NoAlgorithms`.
     pub fn new(
         peer: Peer,
         own: Option<Credentials>,
@@ -47,6 +47,7 @@ impl ChapTarget {
         challenge: Challenge,
     ) -> Result<ChapTarget, ChapError> {
         if let Some(own) = &own {
+            own.check_name()?;
             check_distinct(&own.secret, &peer.secret)?;
         }
         if algorithms.is_empty() {

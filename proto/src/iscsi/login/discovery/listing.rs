@@ -1,12 +1,13 @@
 //! The list of targets: TargetName, followed by the TargetAddress of each of its portals.
 
+use alloc::collections::VecDeque;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::{DISCOVERED_ADDRESSES_MAX, DISCOVERED_TARGETS_MAX, DiscoveryError, SendTargets};
 use crate::iscsi::login::{Directory, TargetAddress, TargetEntry};
 use crate::iscsi::negotiate::SessionParams;
-use crate::iscsi::text::{IscsiName, Pair, REJECT, TextOut, is_refusal};
+use crate::iscsi::text::{IscsiName, Pair, REJECT, TEXT_LEN_MAX, TextOut, is_refusal};
 
 /// One target of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -59,38 +60,59 @@ fn add_address(value: &str, targets: &mut [DiscoveredTarget]) -> Result<(), Disc
     Ok(())
 }
 
-/// The list that SendTargets asks for, as far as this initiator may see it.
+/// A text that is longer is followed by another one: what one text may have in all is limited, and
+/// half of `TEXT_LEN_MAX` leaves room for the portals of one more target.
+const LISTING_LEN: usize = TEXT_LEN_MAX / 2;
+
+/// The list that SendTargets asks for, as far as this initiator may see it, after what `text` already
+/// says. A long list comes in several texts.
 pub(super) fn answer(
-    text: &mut TextOut,
+    text: TextOut,
     pairs: &[Pair],
     params: &SessionParams,
     directory: &Directory,
-) {
-    let Some(pair) = pairs.iter().find(|pair| pair.key == "SendTargets") else { return };
+) -> VecDeque<TextOut> {
+    let mut texts = VecDeque::from([text]);
+    if let Some(pair) = pairs.iter().find(|pair| pair.key == "SendTargets") {
+        list(&mut texts, &pair.value, params, directory);
+    }
+    texts
+}
+
+fn list(texts: &mut VecDeque<TextOut>, asked: &str, params: &SessionParams, directory: &Directory) {
     let initiator = params.initiator_name.as_ref().expect("a session has an initiator");
     let visible = directory.visible(initiator);
-    match (SendTargets::parse(&pair.value), &params.target_name) {
-        (Some(SendTargets::All), None) => push_targets(text, visible),
-        (Some(SendTargets::Named(asked)), _) => {
-            push_targets(text, visible.filter(|(name, _)| **name == asked));
+    match (SendTargets::parse(asked), &params.target_name) {
+        (Some(SendTargets::All), None) => push_targets(texts, visible),
+        (Some(SendTargets::Named(named)), _) => {
+            push_targets(texts, visible.filter(|(name, _)| **name == named));
         }
         (Some(SendTargets::Own), Some(own)) => {
-            push_targets(text, visible.filter(|(name, _)| *name == own));
+            push_targets(texts, visible.filter(|(name, _)| *name == own));
         }
-        _ => text.push("SendTargets", REJECT),
+        _ => last(texts).push("SendTargets", REJECT),
     }
 }
 
 fn push_targets<'a>(
-    text: &mut TextOut,
+    texts: &mut VecDeque<TextOut>,
     targets: impl Iterator<Item = (&'a IscsiName, &'a TargetEntry)>,
 ) {
-    targets.for_each(|(name, entry)| push_target(text, name, entry));
+    for (name, entry) in targets {
+        if last(texts).len() > LISTING_LEN {
+            texts.push_back(TextOut::new());
+        }
+        push_target(last(texts), name, entry);
+    }
+}
+
+fn last(texts: &mut VecDeque<TextOut>) -> &mut TextOut {
+    texts.back_mut().expect("an answer has at least one text")
 }
 
 fn push_target(text: &mut TextOut, name: &IscsiName, entry: &TargetEntry) {
     text.push("TargetName", name.as_str());
-    for portal in &entry.portals {
+    for portal in entry.portals.iter().take(DISCOVERED_ADDRESSES_MAX) {
         text.push("TargetAddress", &portal.to_string());
     }
 }

@@ -1,6 +1,8 @@
 //! The target's side of a text exchange. One responder answers one exchange; its transfer tag ties
 //! the requests of the exchange together.
 
+use alloc::collections::VecDeque;
+
 use super::{DiscoveryError, listing};
 use crate::iscsi::login::Directory;
 use crate::iscsi::login::parts::Outgoing;
@@ -28,6 +30,8 @@ pub struct TextResponder {
     ttt: Ttt,
     outgoing: Outgoing,
     incoming: Collector,
+    /// Texts that follow the one on its way out.
+    more: VecDeque<TextOut>,
     is_answered: bool,
     has_begun: bool,
 }
@@ -45,6 +49,7 @@ impl TextResponder {
             ttt,
             outgoing: Outgoing::new(part_len),
             incoming: Collector::for_negotiation(),
+            more: VecDeque::new(),
             is_answered: false,
             has_begun: false,
         }
@@ -52,7 +57,8 @@ impl TextResponder {
 
     /// True when the last response was handed out.
     pub fn is_done(&self) -> bool {
-        self.is_answered && self.outgoing.is_all_sent() && !self.outgoing.is_due()
+        let nothing_follows = self.outgoing.is_all_sent() && self.more.is_empty();
+        self.is_answered && nothing_follows && !self.outgoing.is_due()
     }
 
     /// A request of the exchange. The list is made from the directory; what the initiator declares
@@ -73,7 +79,7 @@ impl TextResponder {
             if !data.is_empty() || request.is_continued {
                 return Err(DiscoveryError::TextInsteadOfEmpty);
             }
-            self.outgoing.resume();
+            self.go_on();
             return Ok(());
         }
         let text = match self.incoming.take(data, request.is_continued)? {
@@ -82,12 +88,20 @@ impl TextResponder {
                 self.is_answered = true;
                 let mut text = TextOut::new();
                 redeclare(params, Sender::Target, &pairs, &mut text)?;
-                listing::answer(&mut text, &pairs, params, directory);
-                text
+                self.more = listing::answer(text, &pairs, params, directory);
+                self.more.pop_front().expect("an answer has at least one text")
             }
         };
         self.outgoing.put(text);
         Ok(())
+    }
+
+    /// The next part of a text, or the next text.
+    fn go_on(&mut self) {
+        match self.outgoing.is_all_sent() {
+            true => self.outgoing.put(self.more.pop_front().expect("the exchange is not done")),
+            false => self.outgoing.resume(),
+        }
     }
 
     fn check(&mut self, request: &TextRequest, data: &[u8]) -> Result<(), DiscoveryError> {
@@ -104,10 +118,10 @@ impl TextResponder {
 
     /// The next response: header and data segment.
     pub fn poll_transmit(&mut self, numbers: ResponseNumbers) -> Option<(Bhs, &[u8])> {
-        let is_answered = self.is_answered;
+        let is_last_text = self.is_answered && self.more.is_empty();
         let (itt, ttt) = (self.itt, self.ttt);
         let part = self.outgoing.next_part()?;
-        let is_final = is_answered && !part.is_continued;
+        let is_final = is_last_text && !part.is_continued;
         let response = TextResponse {
             is_final,
             is_continued: part.is_continued,

@@ -47,6 +47,7 @@ pub struct Login {
     is_awaiting: bool,
     rounds: u32,
     exp_stat_sn: Option<Serial>,
+    declared: keys::Declared,
     negotiation: Negotiation,
 }
 
@@ -78,7 +79,7 @@ impl Login {
     /// Begins a login; the first request is ready to be sent.
     ///
     /// # Errors
-    /// What is wrong with the configuration of CHAP.
+    /// What is wrong with the configuration: CHAP, or an alias that cannot be sent.
     pub fn new(config: LoginConfig) -> Result<Login, LoginError> {
         Login::with_parts(config, LOGIN_PART_LEN_MAX)
     }
@@ -87,9 +88,13 @@ impl Login {
     /// of `LOGIN_PART_LEN_MAX`.
     ///
     /// # Errors
-    /// What is wrong with the configuration of CHAP.
+    /// As [`Login::new`].
     pub fn with_parts(config: LoginConfig, part_len: u32) -> Result<Login, LoginError> {
         security::chap(&config.proof)?;
+        let alias = config.offer.initiator_alias.as_deref();
+        if !alias.is_none_or(keys::is_sendable) {
+            return Err(LoginError::BadValue { key: "InitiatorAlias" });
+        }
         let negotiation = Negotiation::initiator(config.offer.clone());
         let mut login = Login {
             config,
@@ -101,6 +106,7 @@ impl Login {
             is_awaiting: false,
             rounds: 0,
             exp_stat_sn: None,
+            declared: keys::Declared::default(),
             negotiation,
         };
         login.introduce();
@@ -234,7 +240,7 @@ impl Login {
     /// A whole text of the target. Answers to what it offers are due in any stage.
     fn step(&mut self, pairs: &[Pair], response: &LoginResponse) -> Result<(), LoginError> {
         let mut text = TextOut::new();
-        self.negotiation.handle(pairs, &mut text)?;
+        self.negotiation.handle(&self.declared.fresh(pairs), &mut text)?;
         self.check_portal_group()?;
         let is_transit = response.flags.next.is_some();
         match core::mem::replace(&mut self.state, State::Failed) {
@@ -296,5 +302,18 @@ impl Login {
         let is_permanent = status == LoginStatus::MovedPermanently;
         self.state = State::Redirected(Redirect { is_permanent, to });
         Ok(())
+    }
+}
+
+#[cfg(test)]
+impl Login {
+    /// The state by name, for tables.
+    pub(super) fn state_name(&self) -> alloc::string::String {
+        alloc::format!("{:?}", self.state)
+    }
+
+    /// The StatSN that the next response must have.
+    pub(super) fn next_stat_sn(&self) -> u32 {
+        self.exp_stat_sn.unwrap_or_default().0
     }
 }

@@ -27,7 +27,7 @@ impl Login {
                 if self.is_elsewhere(entry)? {
                     return Ok(());
                 }
-                (entry.access.terms(&applicant.initiator_name), entry.alias.clone())
+                (entry.access.terms(&applicant.initiator_name), sendable_alias(entry))
             }
         };
         let terms = terms.ok_or(LoginError::Refused(LoginStatus::AuthorizationFailure))?;
@@ -102,4 +102,9 @@ impl Login {
 fn name(pairs: &[Pair], key: &'static str) -> Result<IscsiName, LoginError> {
     let text = keys::get(pairs, key).ok_or(LoginError::Missing { key })?;
     IscsiName::new(text).map_err(|_| LoginError::BadValue { key })
+}
+
+/// An alias is for people: one that does not fit is left out.
+fn sendable_alias(entry: &TargetEntry) -> Option<String> {
+    entry.alias.clone().filter(|alias| keys::is_sendable(alias))
 }

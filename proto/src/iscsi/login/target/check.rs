@@ -47,9 +47,9 @@ pub(super) fn status_of(error: &LoginError) -> LoginStatus {
         LoginError::Refused(status) => *status,
         LoginError::NotALogin { .. } => LoginStatus::InvalidDuringLogin,
         // Our own configuration is wrong: the initiator can do nothing about it.
-        LoginError::Chap(ChapError::EqualSecrets | ChapError::NoAlgorithms) => {
-            LoginStatus::TargetError
-        }
+        LoginError::Chap(
+            ChapError::EqualSecrets | ChapError::BadOwnName | ChapError::NoAlgorithms,
+        ) => LoginStatus::TargetError,
         LoginError::Chap(_) | LoginError::NoAuthMethod => LoginStatus::AuthenticationFailure,
         LoginError::Missing { .. } | LoginError::Negotiation(NegotiationError::Missing(_)) => {
             LoginStatus::MissingParameter

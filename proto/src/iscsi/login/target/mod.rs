@@ -25,7 +25,7 @@ use alloc::boxed::Box;
 pub use config::{Applicant, Pace, TargetLoginConfig, TargetLoginOutcome};
 
 use super::parts::Outgoing;
-use super::{Directory, LOGIN_PART_LEN_MAX, LoginError};
+use super::{Directory, LOGIN_PART_LEN_MAX, LoginError, keys};
 use crate::iscsi::chap::ChapTarget;
 use crate::iscsi::negotiate::{Negotiation, SessionParams};
 use crate::iscsi::pdu::{Bhs, LoginFlags, LoginRequest, LoginResponse, LoginStatus, Stage};
@@ -52,6 +52,8 @@ pub struct Login {
     stat_sn: Serial,
     /// From the first keys on, which tell the target and so its alias.
     negotiation: Option<Negotiation>,
+    has_proposed: bool,
+    declared: keys::Declared,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -94,6 +96,8 @@ impl Login {
             rounds: 0,
             stat_sn: config.stat_sn,
             negotiation: None,
+            has_proposed: false,
+            declared: keys::Declared::default(),
             config,
         }
     }
@@ -178,5 +182,13 @@ impl Login {
 
     fn applicant(&self) -> &Applicant {
         self.applicant.as_ref().expect("the first keys named the applicant")
+    }
+}
+
+#[cfg(test)]
+impl Login {
+    /// The state by name, for tables.
+    pub(super) fn state_name(&self) -> alloc::string::String {
+        alloc::format!("{:?}", self.state)
     }
 }

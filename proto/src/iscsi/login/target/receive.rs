@@ -68,6 +68,7 @@ impl Login {
 
     /// A whole text of the initiator. Answers to what it offers are due in any stage.
     fn step(&mut self, pairs: &[Pair], directory: &Directory) -> Result<(), LoginError> {
+        let pairs = &self.declared.fresh(pairs);
         if matches!(self.state, State::Start) {
             return self.begin(pairs, directory);
         }

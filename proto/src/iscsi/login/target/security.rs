@@ -76,11 +76,14 @@ impl Login {
         Ok(())
     }
 
-    /// The operational stage: our own offers go out with the first answers, and nobody goes on
-    /// before they are answered.
+    /// The operational stage. Our own offers go out with the first answers, and are waited for once:
+    /// an initiator that does not answer has the defaults.
     pub(super) fn operational(&mut self, mut text: TextOut) -> Result<(), LoginError> {
-        self.negotiation().propose(&mut text);
-        if self.negotiation().is_settled() && self.grant(&text).is_some() {
+        let has_proposed = core::mem::replace(&mut self.has_proposed, true);
+        let negotiation = self.negotiation();
+        negotiation.propose(&mut text);
+        let may_go_on = has_proposed || negotiation.is_settled();
+        if may_go_on && self.grant(&text).is_some() {
             return self.decide(text);
         }
         self.answer(text, None);

@@ -1,7 +1,7 @@
 //! Both machines against each other, and each against a peer that errs.
 
 mod hostile;
-mod lab;
+pub(super) mod lab;
 mod pair;
 mod redirect;
 mod table;

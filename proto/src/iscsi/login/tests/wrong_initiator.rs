@@ -125,6 +125,19 @@ fn one_request_in_the_operational_stage_is_enough() {
 }
 
 #[test]
+fn who_introduces_itself_in_each_stage_is_let_in_as_long_as_it_is_the_same() {
+    let flags =
+        LoginFlags { current: Stage::Security, next: Some(Stage::Operational), ..first().flags };
+    let security = LoginRequest { flags, ..first() };
+    let operational = LoginRequest { flags: LoginFlags { next: None, ..first().flags }, ..first() };
+    let names = text(&NAMES);
+    assert_eq!(answers(&[(security, &names), (operational, &names)]).1, Ok(()));
+    let other = text(&[("InitiatorName", "iqn.2026-11.net.byway:other")]);
+    let heard = answers(&[(security, &names), (operational, &other)]);
+    assert!(matches!(heard, (LoginStatus::InitiatorError, Err(LoginError::Negotiation(_)))));
+}
+
+#[test]
 fn first_keys_that_are_missing_or_wrong() {
     let status = |pairs: &[(&str, &str)]| answers(&[(first(), &text(pairs))]).0;
     assert_eq!(status(&[]), LoginStatus::MissingParameter);
