@@ -244,6 +244,8 @@ impl World {
             self.transmit();
             self.serve(round as u8, 7001);
             self.answer(1);
+            // The session learns of an open window by whatever comes.
+            self.tick(0);
             self.events();
         }
         let state = self.lab.session.state();
