@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::scsi::cdb::DataLen;
+use crate::scsi::data::{UnmapRange, build_unmap};
 use crate::scsi::opcode::SUPPORTED;
 
 fn fenced() -> LogicalUnit {
@@ -108,12 +110,21 @@ proptest! {
         mut cdb: [u8; 16],
         entry in 0..SUPPORTED.len(),
         lba in 0u8..200,
-        list: Vec<u8>,
+        flags in prop::sample::select(&[0u8, 0x01, 0x08, 0x10, 0x11, 0x18]),
     ) {
+        // Every field is such that the command would be performed for a host that is not fenced.
         let mut unit = fenced();
-        cdb[0] = SUPPORTED[entry].opcode;
-        cdb[2..9].fill(0);
-        (cdb[5], cdb[9]) = (lba, 1);
+        let list = build_unmap(&[UnmapRange { lba: lba.into(), blocks: 1 }]);
+        (cdb[0], cdb[1]) = (SUPPORTED[entry].opcode, flags);
+        cdb[2..].fill(0);
+        let (lba_byte, len_byte) = match SUPPORTED[entry].len {
+            6 => (3, 4),
+            10 => (5, 8),
+            12 => (5, 9),
+            _ => (9, 13),
+        };
+        cdb[lba_byte] = lba;
+        cdb[len_byte] = if has_parameter_list(&cdb) { list.len() as u8 } else { 1 };
         for _ in 0..2 {
             if let Action::Io(request) = unit.handle(&nexus("b"), &cdb, &list) {
                 prop_assert!(!request.op.is_write(), "{request:?}");
@@ -134,6 +145,13 @@ proptest! {
         let mut unit = unit();
         if let Action::Io(request) = unit.handle(&nexus("a"), &cdb, &list) {
             if !matches!(request.op, BlockOp::Unmap(_)) {
+                let told = Command::parse(&cdb).unwrap().data_len(512);
+                let (input, output) = (request.data_in_len(512), request.data_out_len(512));
+                match told {
+                    DataLen::Out(len) if !has_parameter_list(&cdb) => prop_assert_eq!(output, len),
+                    DataLen::In(len) if input != 0 => prop_assert_eq!(input, len),
+                    _ => prop_assert_eq!((input, output), (0, 0)),
+                }
                 prop_assert!(request.blocks > 0 && request.lba + request.blocks <= 1000);
             }
             let _ = unit.finish(&request, BlockResult::Failed);
