@@ -29,7 +29,9 @@ pub(crate) enum Verdict {
 /// The verdict, and what else has changed.
 pub(crate) fn judge(request: &Request, outcome: &Outcome, must_flush: bool) -> (Verdict, News) {
     match outcome {
-        Outcome::Good { residual, moved } => (good(request, *residual, *moved, must_flush), News::None),
+        Outcome::Good { residual, moved } => {
+            (good(request, *residual, *moved, must_flush), News::None)
+        }
         Outcome::Status { status, sense, .. } => {
             let sense = sense.as_ref().and_then(|bytes| Sense::parse(bytes.as_slice()));
             self::status(request, *status, sense.as_ref())

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use byway_engine::ErrorKind;
 use byway_engine::block::{Extent, ExtentKind, Op, Outcome};
 use byway_engine::exec::Class;
-use byway_proto::scsi::cdb::{GetLbaStatus, Transfer, Unmap, Width, WriteSame};
+use byway_proto::scsi::cdb::{GetLbaStatus, Transfer, Unmap, WriteSame};
 use byway_proto::scsi::data::{LbaStatus, Provisioning, UnmapRange, build_unmap};
 use byway_proto::scsi::{Cdb, Command, Lun, Status};
 
@@ -81,16 +81,17 @@ pub(crate) async fn ask(own: &Rc<Dispatcher>, ask: &Ask<'_>) -> Result<Vec<u8>, 
             return Err((ErrorKind::Transient, "the gate is closed".into()));
         }
         let lun = own.shared.config.lun;
-        match link.execute(&control(lun, ask)).await {
-            (End::Good(len), control) => return Ok(control.take_data(len)),
-            (End::NotSent, _) => {}
-            (End::Unknown, _) if !ask.changes => {}
-            (End::Unknown, _) if own.shared.config.gate.is_some() => {
+        let control = control(lun, ask);
+        match link.execute(&control).await {
+            End::Good(len) => return Ok(control.take_data(len)),
+            End::NotSent => {}
+            End::Unknown if !ask.changes => {}
+            End::Unknown if own.shared.config.gate.is_some() => {
                 let kind = ErrorKind::Aborted { maybe_written: true };
                 return Err((kind, "the session ended with it".into()));
             }
-            (End::Unknown, _) => held_by = Some(path),
-            (End::Status(status, sense), _) => {
+            End::Unknown => held_by = Some(path),
+            End::Status(status, sense) => {
                 let duty = match (status, &sense) {
                     (Status::Busy | Status::TaskSetFull, _) => Duty::RetryLater,
                     (Status::ReservationConflict, _) => Duty::Fail(ErrorKind::Fenced),
@@ -177,14 +178,7 @@ async fn zeroes(own: &Rc<Dispatcher>, request: &Request) -> Result<(), Trouble> 
     let unmap = request.io.unmap && facts.unmaps && facts.reads_zeroes;
     while left > 0 {
         let blocks = left.min(most);
-        let same = WriteSame {
-            width: Width::Sixteen,
-            lba,
-            blocks: blocks as u32,
-            unmap,
-            anchor: false,
-            no_data: false,
-        };
+        let same = WriteSame { no_data_out: false, ..WriteSame::zeroes(lba, blocks as u32, unmap) };
         let cdb = Command::WriteSame(same).build();
         match ask(own, &changing(request, cdb, &block)).await {
             Err((ErrorKind::Unsupported, _)) => {

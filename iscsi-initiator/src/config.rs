@@ -67,7 +67,6 @@ impl IscsiConfig {
         let [b, c, high, low] = base.to_be_bytes();
         Isid([kind, a, b, c, high, low])
     }
-
 }
 
 /// Which CRC32C digests are asked for.

@@ -1,6 +1,7 @@
 //! Commands of the initiator itself, with small data of their own: surveys, reservations, holes.
 
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -10,7 +11,6 @@ use byway_proto::iscsi::pdu::Residual;
 use byway_proto::scsi::{Cdb, Lun, Sense, Status};
 
 /// One such command.
-#[derive(Debug)]
 pub(crate) struct Control {
     pub(crate) lun: Lun,
     pub(crate) cdb: Cdb,
@@ -19,6 +19,12 @@ pub(crate) struct Control {
     pub(crate) data: RefCell<Vec<u8>>,
     end: RefCell<Option<End>>,
     waker: Cell<Option<Waker>>,
+}
+
+impl fmt::Debug for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Control({:#04x}, {:?})", self.cdb[0], self.direction)
+    }
 }
 
 /// How such a command ended.
@@ -37,7 +43,12 @@ pub(crate) enum End {
 impl Control {
     /// A command that reads up to `len` bytes.
     pub(crate) fn read(lun: Lun, cdb: Cdb, len: usize) -> Rc<Control> {
-        Control::new(lun, cdb, if len == 0 { Direction::None } else { Direction::Read }, vec![0; len])
+        Control::new(
+            lun,
+            cdb,
+            if len == 0 { Direction::None } else { Direction::Read },
+            vec![0; len],
+        )
     }
 
     /// A command that sends `data`.

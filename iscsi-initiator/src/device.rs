@@ -9,15 +9,15 @@ use byway_engine::block::{BlockDevice, Capabilities, Channel, DeviceInfo, Io, Op
 use byway_engine::core::{Core, CoreConfig};
 use byway_engine::reactor::Reactor;
 use byway_engine::{ErrorKind, SetupError};
-use byway_proto::iscsi::login::initiator::Purpose;
 
 use crate::channel::IscsiChannel;
 use crate::config::{IscsiConfig, TASKS_MAX};
 use crate::dispatch::{DEPTH_MAX, Dispatcher};
 use crate::link::Sink;
+use crate::login::{self, Purpose};
+use crate::path;
 use crate::status::PathStatus;
 use crate::survey::{self, Survey};
-use crate::{login, path};
 
 /// The longest read or write in bytes where the target names no limit.
 const IO_LEN_MAX: u64 = 1 << 20;
@@ -111,10 +111,8 @@ impl Sink for Nobody {
 /// Logs in at one portal and asks the LUN.
 async fn probe(core: &Rc<Core>, config: &IscsiConfig, index: usize) -> Result<Survey, String> {
     let portal = &config.portals[index];
-    let purpose =
-        Purpose::Normal { target_name: config.target_name.clone(), portal_group: None };
     let isid = config.isid_of(index as u32);
-    let opened = login::open(core, config, portal, &purpose, isid).await;
+    let opened = login::open(core, config, portal, Purpose::Normal, isid).await;
     let opened = opened.map_err(|refusal| refusal.to_string())?;
     let sink: Weak<dyn Sink> = Weak::<Nobody>::new();
     let no_memory = || "the core's arena has no memory left".to_owned();
@@ -212,7 +210,11 @@ impl Shared {
         };
         let writes = io.op.changes_medium() && self.is_read_only();
         let is_fine = (fits || !io.op.has_range()) && carried && !writes && io.len > 0;
-        if is_fine || (!io.op.has_range() && !writes) { None } else { Some(self.explain(io, inside)) }
+        if is_fine || (!io.op.has_range() && !writes) {
+            None
+        } else {
+            Some(self.explain(io, inside))
+        }
     }
 
     #[cold]
@@ -269,4 +271,3 @@ impl BlockDevice for IscsiDevice {
         Ok(Box::new(IscsiChannel::open(dispatcher, channel)))
     }
 }
-

@@ -208,7 +208,9 @@ impl Dispatcher {
         if request.io.op == Op::Flush {
             self.flushing.set(self.flushing.get() - 1);
         }
-        self.finish(request.io.failed(kind, format!("{}: {}", self.shared.config.name, words.into())));
+        self.finish(
+            request.io.failed(kind, format!("{}: {}", self.shared.config.name, words.into())),
+        );
     }
 
     /// Appends what is done.
@@ -228,15 +230,6 @@ impl Dispatcher {
 
     pub(crate) fn take_event(&self) -> Option<DeviceEvent> {
         self.events.borrow_mut().pop_front()
-    }
-
-    /// When something that waits is due without anything happening.
-    pub(crate) fn pause_end(&self) -> Option<u64> {
-        if self.backlog.borrow().is_empty() {
-            return None;
-        }
-        let now = self.core.now();
-        self.paths.borrow().iter().filter_map(|slot| slot.depth.pause_end(now)).min()
     }
 
     /// Acts on what else an answer told.
@@ -317,7 +310,8 @@ impl Dispatcher {
     /// The usable path with the fewest requests, where one is up; `only` that one where given.
     pub(crate) fn link(&self, only: Option<usize>) -> Option<(usize, Rc<Link>)> {
         let paths = self.paths.borrow();
-        let up = paths.iter().enumerate().filter_map(|(n, slot)| Some((n, slot, slot.link.as_ref()?)));
+        let up =
+            paths.iter().enumerate().filter_map(|(n, slot)| Some((n, slot, slot.link.as_ref()?)));
         let fits = up.filter(|(n, ..)| only.is_none_or(|only| only == *n));
         let best = fits.min_by_key(|(_, slot, link)| (slot.access, link.in_flight()));
         best.map(|(n, _, link)| (n, Rc::clone(link)))

@@ -6,7 +6,7 @@
 
 use std::rc::Rc;
 
-use byway_engine::block::{Op, Payload};
+use byway_engine::block::Payload;
 use byway_engine::memory::{Segment, Strip};
 use byway_proto::iscsi::initiator::Outcome;
 
@@ -87,11 +87,5 @@ impl IoFlight {
             self.request.io.payload = Payload::from(strip.whole());
         }
         self.request
-    }
-
-    /// True where the target may have changed the medium.
-    pub(crate) fn changes(&self) -> bool {
-        let op = self.request.io.op;
-        op.changes_medium() || op == Op::ReservationOut
     }
 }

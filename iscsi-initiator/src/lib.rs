@@ -32,7 +32,7 @@ mod status;
 mod survey;
 mod translate;
 
-pub use config::{ChapConfig, ChapPeer, Digests, IscsiConfig, Timeouts};
+pub use config::{ChapConfig, ChapPeer, Digests, IscsiConfig, TASKS_MAX, Timeouts};
 pub use device::IscsiDevice;
-pub use discovery::{Target, discover};
+pub use discovery::{DiscoveredTarget, discover};
 pub use status::{PathState, PathStatus};

@@ -27,6 +27,8 @@ use crate::request::Request;
 
 /// The longest sleep of the watch over time, in nanoseconds.
 const TICK_NS_MAX: u64 = 500_000_000;
+/// How often a logout is looked at, in nanoseconds.
+const LEAVE_NS: u64 = 1_000_000;
 /// Bytes of a header with its digest, of padding and digest.
 const FRAME_LEN_MAX: u32 = BHS_LEN as u32 + 4 + 3 + 4;
 
@@ -137,10 +139,6 @@ impl Link {
         self.session.borrow().as_ref().map_or(0, Session::in_flight)
     }
 
-    pub(crate) fn digests(&self) -> (bool, bool) {
-        (self.header_digest, self.data_digest)
-    }
-
     /// Runs until the session is over; answers why, and what it did not finish in the order of
     /// submission. The connection is reset by the drop of the link.
     pub(crate) async fn run(self: &Rc<Self>, inbox: Inbox) -> (Failure, Vec<Unfinished>) {
@@ -177,6 +175,17 @@ impl Link {
         }
         self.settle();
         self.to_send.raise();
+    }
+
+    /// Logs out in order, and waits for that.
+    pub(crate) async fn leave(&self) {
+        if let Some(session) = self.session.borrow_mut().as_mut() {
+            session.logout();
+        }
+        self.to_send.raise();
+        while !self.is_over() {
+            self.core.sleep(LEAVE_NS).await;
+        }
     }
 
     fn is_over(&self) -> bool {

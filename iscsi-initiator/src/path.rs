@@ -14,13 +14,13 @@ use byway_engine::core::Core;
 use byway_engine::exec::{Class, JoinHandle};
 use byway_engine::net::{Address, Inbox};
 use byway_proto::iscsi::initiator::{Config, Failure, Session, Start};
-use byway_proto::iscsi::login::initiator::{LoginOutcome, Purpose};
+use byway_proto::iscsi::login::initiator::LoginOutcome;
 use byway_proto::iscsi::negotiate::SessionParams;
 
 use crate::config::{IscsiConfig, TASKS_MAX};
 use crate::dispatch::Dispatcher;
 use crate::link::{Link, Sink, Unfinished};
-use crate::login::{self, Opened, SEND_LEN_MAX};
+use crate::login::{self, Opened, Purpose, SEND_LEN_MAX};
 use crate::status::{self, PathState};
 use crate::survey::{self, Access, Survey};
 
@@ -68,7 +68,12 @@ pub(crate) fn run(
 }
 
 /// Keeps path `index` alive until the task is aborted.
-pub(crate) async fn keep(dispatcher: Rc<Dispatcher>, index: usize, channel: u32, sink: Weak<dyn Sink>) {
+pub(crate) async fn keep(
+    dispatcher: Rc<Dispatcher>,
+    index: usize,
+    channel: u32,
+    sink: Weak<dyn Sink>,
+) {
     let mut path = Path { dispatcher, index, channel, sink, wait_ns: 0, attempts: 0 };
     loop {
         let ended = path.live().await;
@@ -109,7 +114,7 @@ impl Path {
     fn portal(&self) -> Address {
         let (config, shared) = (self.config(), &self.dispatcher.shared);
         let own = config.portals[self.index].clone();
-        if self.attempts % 2 == 0 {
+        if self.attempts.is_multiple_of(2) {
             return own;
         }
         let others = shared.portals_beside(self.index);
@@ -120,15 +125,12 @@ impl Path {
     /// One life of the path; answers why it ended.
     async fn live(&mut self) -> String {
         self.note(PathState::Opening, None);
-        let (portal, config) = (self.portal(), self.config());
+        let portal = self.portal();
         self.attempts += 1;
-        let purpose = Purpose::Normal {
-            target_name: config.target_name.clone(),
-            portal_group: None,
-        };
+        let config = self.config();
         let isid = config.isid_of(self.channel * config.portals.len() as u32 + self.index as u32);
         let core = Rc::clone(&self.dispatcher.core);
-        let opened = match login::open(&core, config, &portal, &purpose, isid).await {
+        let opened = match login::open(&core, config, &portal, Purpose::Normal, isid).await {
             Ok(opened) => opened,
             Err(refusal) => return refusal.to_string(),
         };
@@ -152,7 +154,12 @@ impl Path {
         Ok(survey)
     }
 
-    async fn serve(&mut self, mut running: Running, params: &SessionParams, survey: &Survey) -> String {
+    async fn serve(
+        &mut self,
+        mut running: Running,
+        params: &SessionParams,
+        survey: &Survey,
+    ) -> String {
         (self.wait_ns, self.attempts) = (0, 0);
         let up = if survey.access == Access::Unusable { PathState::Standby } else { PathState::Up };
         self.dispatcher.shared.note(self.channel, self.index, |status| {

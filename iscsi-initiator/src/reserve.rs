@@ -12,7 +12,7 @@ use byway_engine::block::{
 };
 use byway_proto::reservation::Kind;
 use byway_proto::scsi::cdb::{ReserveIn, ReserveInAction, ReserveOut, ReserveOutAction};
-use byway_proto::scsi::data::{FullStatus, Keys, ReservationData, ReserveList};
+use byway_proto::scsi::data::{FullStatus, InitiatorPort, Keys, ReservationData, ReserveList};
 use byway_proto::scsi::{Command, SenseKey, Status};
 
 use crate::cold::{Ask, Trouble, ask};
@@ -26,26 +26,22 @@ const REPORT_LEN: u16 = 32 << 10;
 /// Unit attentions before a change is taken.
 const ATTENTIONS_MAX: u32 = 16;
 
+/// The same types under the names of SPC-4 and of the waist.
+const KINDS: [(ReservationType, Kind); 6] = [
+    (ReservationType::WriteExclusive, Kind::WriteExclusive),
+    (ReservationType::ExclusiveAccess, Kind::ExclusiveAccess),
+    (ReservationType::WriteExclusiveRegistrants, Kind::WriteExclusiveRegistrantsOnly),
+    (ReservationType::ExclusiveAccessRegistrants, Kind::ExclusiveAccessRegistrantsOnly),
+    (ReservationType::WriteExclusiveAll, Kind::WriteExclusiveAllRegistrants),
+    (ReservationType::ExclusiveAccessAll, Kind::ExclusiveAccessAllRegistrants),
+];
+
 fn kind_of(kind: ReservationType) -> Kind {
-    match kind {
-        ReservationType::WriteExclusive => Kind::WriteExclusive,
-        ReservationType::ExclusiveAccess => Kind::ExclusiveAccess,
-        ReservationType::WriteExclusiveRegistrants => Kind::WriteExclusiveRegistrants,
-        ReservationType::ExclusiveAccessRegistrants => Kind::ExclusiveAccessRegistrants,
-        ReservationType::WriteExclusiveAll => Kind::WriteExclusiveAll,
-        ReservationType::ExclusiveAccessAll => Kind::ExclusiveAccessAll,
-    }
+    KINDS.into_iter().find(|(own, _)| *own == kind).expect("the table names all types").1
 }
 
 fn type_of(kind: Kind) -> ReservationType {
-    match kind {
-        Kind::WriteExclusive => ReservationType::WriteExclusive,
-        Kind::ExclusiveAccess => ReservationType::ExclusiveAccess,
-        Kind::WriteExclusiveRegistrants => ReservationType::WriteExclusiveRegistrants,
-        Kind::ExclusiveAccessRegistrants => ReservationType::ExclusiveAccessRegistrants,
-        Kind::WriteExclusiveAll => ReservationType::WriteExclusiveAll,
-        Kind::ExclusiveAccessAll => ReservationType::ExclusiveAccessAll,
-    }
+    KINDS.into_iter().find(|(_, theirs)| *theirs == kind).expect("the table names all types").0
 }
 
 /// Command block and parameter list of a change.
@@ -64,7 +60,7 @@ fn build(change: &ReservationOut) -> (ReserveOut, ReserveList) {
             (action, key, victim, Some(kind), false)
         }
     };
-    let kind = kind.map_or(0, |kind| kind_of(kind).code());
+    let kind = kind.map_or(0, |kind| kind_of(kind).to_type());
     let list = ReserveList { key, action_key, all_ports: false, keep, also: None };
     (ReserveOut { action, scope: 0, kind, list_len: 24 }, list)
 }
@@ -92,7 +88,7 @@ async fn send(own: &Rc<Dispatcher>, link: &Link, change: &ReservationOut) -> Res
     let (lun, cdb) = (own.shared.config.lun, Command::ReserveOut(command).build());
     for _ in 0..ATTENTIONS_MAX {
         let control = Control::write(lun, cdb, list.build());
-        match link.execute(&control).await.0 {
+        match link.execute(&control).await {
             End::Good(_) => return Ok(()),
             End::NotSent => return Err((ErrorKind::PathLost, "the path went down".into())),
             End::Unknown => {
@@ -162,12 +158,18 @@ fn reservation(bytes: &[u8]) -> Option<ReservationReport> {
     Some(ReservationReport { generation: found.generation, registrations, held })
 }
 
+/// An initiator port as people write it: name and ISID.
+fn port_name(port: &InitiatorPort) -> String {
+    let isid: String = port.isid.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{},i,0x{isid}", port.name)
+}
+
 fn full(bytes: &[u8]) -> Option<ReservationReport> {
     let (generation, found) = FullStatus::parse_list(bytes)?;
     let held = found.iter().find_map(|status| status.holds).map(type_of);
     let registration = |status: FullStatus| Registration {
         key: status.key,
-        initiator: status.initiator.to_string(),
+        initiator: port_name(&status.initiator),
         holder: status.holds.is_some(),
     };
     let registrations = found.into_iter().map(registration).collect();

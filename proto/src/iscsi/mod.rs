@@ -2,15 +2,11 @@
 //!
 //! Headers are 48 bytes on the wire and structs with legal meaning here; payload never enters.
 
+pub mod chap;
 pub mod framing;
 pub mod initiator;
-pub mod chap;
-pub mod login;
-pub mod chap;
 pub mod login;
 pub mod negotiate;
-pub mod framing;
 pub mod pdu;
-pub mod window;
-pub mod negotiate;
 pub mod text;
+pub mod window;
