@@ -30,11 +30,11 @@ pub struct Ceiling {
 /// What was measured.
 #[derive(Clone, Copy, Debug)]
 pub struct Figures {
-    /// Reads per second.
+    /// Reads or writes per second.
     pub iops: f64,
-    /// User and system time of each read, in nanoseconds.
+    /// User and system time of each of them, in nanoseconds.
     pub cpu_ns_per_io: f64,
-    /// System calls of each read.
+    /// System calls of each of them.
     pub syscalls_per_io: f64,
 }
 
@@ -58,11 +58,7 @@ struct Reads {
 
 /// Runs the loop on this thread.
 pub fn run(ceiling: &Ceiling) -> io::Result<Figures> {
-    if let Some(id) = ceiling.cpu
-        && !core_affinity::set_for_current(core_affinity::CoreId { id })
-    {
-        return Err(io::Error::other(format!("cannot run on processor {id}")));
-    }
+    pin(ceiling.cpu)?;
     let file = OpenOptions::new().read(true).custom_flags(libc::O_DIRECT).open(&ceiling.path)?;
     let mut state = Loop::new(ceiling, &file)?;
     (0..ceiling.qd).for_each(|slot| state.reads.push(&mut state.ring.submission(), slot));
@@ -141,8 +137,18 @@ impl Reads {
     }
 }
 
+/// Keeps this thread on a processor.
+pub(crate) fn pin(cpu: Option<usize>) -> io::Result<()> {
+    match cpu {
+        Some(id) if !core_affinity::set_for_current(core_affinity::CoreId { id }) => {
+            Err(io::Error::other(format!("cannot run on processor {id}")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Time that this thread was on a processor, user and system, in nanoseconds.
-fn cpu_ns() -> u64 {
+pub(crate) fn cpu_ns() -> u64 {
     let line = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     line.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0)
 }
