@@ -43,6 +43,7 @@ struct Session {
     socket: TcpStream,
     lun: u8,
     write: bool,
+    spinning: bool,
     /// What has come and is not parsed; the next `skip` bytes belong to a payload.
     buffer: Vec<u8>,
     filled: usize,

@@ -29,7 +29,7 @@ impl Session {
             return fail("a command is not some whole blocks of the unit, or none may be sent");
         }
         (session.places, session.blocks) = (bytes / u64::from(bs), bs / block);
-        session.wake_by(ceiling.batch.clamp(1, window.min(ceiling.qd)))?;
+        session.wake_by(ceiling.batch.clamp(1, window.min(ceiling.qd).div_ceil(2)))?;
         session.socket.set_nonblocking(ceiling.spin)?;
         Ok(session)
     }
@@ -42,6 +42,7 @@ impl Session {
             socket,
             lun: ceiling.lun,
             write: ceiling.write,
+            spinning: ceiling.spin,
             buffer: vec![0; BUFFER_LEN],
             filled: 0,
             skip: 0,
@@ -107,7 +108,8 @@ impl Session {
             self.write_pdu(&header, &[])?;
             self.cmd_sn = self.cmd_sn.wrapping_add(1);
             let mut data = Vec::new();
-            loop {
+            // tgt sends data also with a unit attention: it counts only with a good status.
+            let status = loop {
                 let (answer, segment) = self.read_pdu()?;
                 self.max_cmd_sn = word(&answer, 32);
                 if answer[0] == 0x25 {
@@ -115,10 +117,11 @@ impl Session {
                 }
                 if answer[0] == 0x21 || (answer[0] == 0x25 && answer[1] & 1 == 1) {
                     self.exp_stat_sn = word(&answer, 24).wrapping_add(1);
-                    break;
+                    break answer[3];
                 }
-            }
-            if let Some((last, rest)) = data.split_first_chunk()
+            };
+            if status == 0
+                && let Some((last, rest)) = data.split_first_chunk()
                 && let Some(&block) = rest.first_chunk()
             {
                 let block = u32::from_be_bytes(block);
@@ -146,8 +149,9 @@ impl Session {
         Ok((header, data))
     }
 
-    /// Lets `read` return when most of what `batch` commands bring has come. What is left of them
-    /// is always more than that, also when a part of the first one was read before.
+    /// Lets `read` return when most of what `batch` commands bring has come. A read that finds less
+    /// takes it and then waits for as much again: this comes if half of the commands are a batch,
+    /// also when a part of the first one was read before.
     fn wake_by(&mut self, batch: u32) -> io::Result<()> {
         let data = if self.write { 0 } else { self.payload.len() as i32 };
         let bytes = (batch as i32 - 1).saturating_mul(48 + data).saturating_add(1);

@@ -40,7 +40,7 @@ impl Session {
         match (&self.socket).read(&mut self.buffer[self.filled..]) {
             Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
             Ok(len) => self.filled += len,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::WouldBlock && self.spinning => return Ok(()),
             Err(error) => return Err(error),
         }
         let mut at = self.skip.min(self.filled);
