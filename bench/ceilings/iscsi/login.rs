@@ -1,12 +1,12 @@
 //! What comes before the loop: login without authentication, the size of the unit, and the socket
 //! option that lets a reader sleep through a batch.
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use super::{Header, Iscsi, Session, fail, word};
+use super::{Iscsi, Session, fail, word};
 
 /// A target that is silent for so long has failed.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
@@ -130,23 +130,6 @@ impl Session {
             }
         }
         fail("the unit does not tell its size")
-    }
-
-    fn write_pdu(&mut self, header: &Header, data: &[u8]) -> io::Result<()> {
-        let mut bytes = header.to_vec();
-        bytes.extend(data);
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-        self.socket.write_all(&bytes)
-    }
-
-    fn read_pdu(&mut self) -> io::Result<(Header, Vec<u8>)> {
-        let mut header = [0; 48];
-        self.socket.read_exact(&mut header)?;
-        let len = (word(&header, 4) & 0xff_ffff) as usize;
-        let mut data = vec![0; len.next_multiple_of(4)];
-        self.socket.read_exact(&mut data)?;
-        data.truncate(len);
-        Ok((header, data))
     }
 
     /// Lets `read` return when most of what `batch` commands bring has come. A read that finds less

@@ -78,4 +78,23 @@ impl Session {
             self.out.push((header, len));
         }
     }
+
+    /// One PDU of the login, at once.
+    pub(super) fn write_pdu(&mut self, header: &Header, data: &[u8]) -> io::Result<()> {
+        let mut bytes = header.to_vec();
+        bytes.extend(data);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        self.socket.write_all(&bytes)
+    }
+
+    /// The next PDU, before the loop starts.
+    pub(super) fn read_pdu(&mut self) -> io::Result<(Header, Vec<u8>)> {
+        let mut header = [0; 48];
+        self.socket.read_exact(&mut header)?;
+        let len = (word(&header, 4) & 0xff_ffff) as usize;
+        let mut data = vec![0; len.next_multiple_of(4)];
+        self.socket.read_exact(&mut data)?;
+        data.truncate(len);
+        Ok((header, data))
+    }
 }
