@@ -1,5 +1,4 @@
-//! What comes before the loop: login without authentication, the size of the unit, and the socket
-//! option that lets a reader sleep through a batch.
+//! What comes before the loop: login without a password, the unit's size, a reader that sleeps well.
 
 use std::io;
 use std::net::TcpStream;
@@ -138,12 +137,11 @@ impl Session {
     fn wake_by(&mut self, batch: u32) -> io::Result<()> {
         let data = if self.write { 0 } else { self.payload.len() as i32 };
         let bytes = (batch as i32 - 1).saturating_mul(48 + data).saturating_add(1);
-        let (bytes, len) = (&raw const bytes, size_of::<i32>() as libc::socklen_t);
         let fd = self.socket.as_raw_fd();
-        // SAFETY: the descriptor is open while the session lives; the kernel reads `len` bytes of
+        // SAFETY: the descriptor is open while the session lives; the kernel reads the four bytes of
         // an integer on this stack before it returns.
         match unsafe {
-            libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_RCVLOWAT, bytes.cast(), len)
+            libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_RCVLOWAT, (&raw const bytes).cast(), 4)
         } {
             0 => Ok(()),
             _ => Err(io::Error::last_os_error()),
