@@ -27,7 +27,21 @@ pub(crate) const PACKAGES: &[Package] = &[
         used_by: &["strace check of the syscall counter"],
     },
     Package { name: "g++", program: "c++", used_by: &["fuzz", "soak"] },
+    Package { name: "tgt", program: "tgtd", used_by: &["iSCSI tests against tgt", "guest"] },
+    Package { name: "istgt", program: "istgt", used_by: &["iSCSI tests against istgt"] },
+    Package {
+        name: "libiscsi-bin",
+        program: "iscsi-inq",
+        used_by: &["iSCSI tests with libiscsi's tools", "guest"],
+    },
+    Package { name: "qemu-system-x86", program: "qemu-system-x86_64", used_by: &["guest"] },
+    Package { name: "xz-utils", program: "xz", used_by: &["guest"] },
+    Package { name: "iproute2", program: "ip", used_by: &["guest"] },
 ];
+
+/// Services that packages above bring and that would listen on every address of the machine: no
+/// test needs them, each starts its own on 127.0.0.1.
+pub(crate) const UNWANTED_SERVICES: &[(&str, &str)] = &[("tgt", "tgt"), ("istgt", "istgt")];
 
 /// A condition without which a step is skipped.
 #[derive(Clone, Copy)]
@@ -65,7 +79,9 @@ pub(crate) fn missing_packages() -> Vec<&'static Package> {
 
 fn is_on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
+    // Daemons lie where the search path of a plain user does not lead.
+    let mut dirs = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
+    dirs.any(|dir| dir.join(program).is_file())
 }
 
 fn has_subcommand(name: &str) -> bool {
