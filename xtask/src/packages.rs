@@ -3,7 +3,7 @@
 //! The table is the only place that names packages: `peers` installs from it, and a step that lacks
 //! a program takes its reason for being skipped from it.
 
-use crate::exec;
+use crate::{exec, peers};
 
 /// One Debian package, and the program by which its presence is seen.
 pub(crate) struct Package {
@@ -50,6 +50,8 @@ pub(crate) enum Need {
     Program(&'static str),
     /// A cargo subcommand that a minimal toolchain may lack.
     Cargo(&'static str),
+    /// To be root.
+    Root,
 }
 
 impl Need {
@@ -60,6 +62,7 @@ impl Need {
             Need::Cargo(name) if !has_subcommand(name) => {
                 Some(format!("`cargo {name}` is not part of this toolchain"))
             }
+            Need::Root if !peers::is_root() => Some("only root may do this".into()),
             _ => None,
         }
     }
