@@ -13,6 +13,8 @@ use super::{kernel, libraries, sysroot};
 const INIT: &str = include_str!("init.sh");
 /// Modules of every guest: the network card, and the file system by which LIO is set up.
 const MODULES: [&str; 3] = ["virtio_pci", "virtio_net", "configfs"];
+/// How names of archives end, after the process that has written them.
+const SUFFIX: &str = ".cpio";
 /// Folders that programs expect.
 const FOLDERS: [&str; 9] = [
     "proc",
@@ -62,9 +64,22 @@ pub(super) fn build(recipe: &Recipe<'_>) -> Outcome<Image> {
     archive.link("bin/sh", "busybox");
     recipe.programs.iter().try_for_each(|path| add_program(&mut archive, path, &sysroot))?;
     add_modules(&mut archive, recipe.modules, &sysroot)?;
-    let initrd = folder.join(format!("{}-{}.cpio", recipe.name, std::process::id()));
+    remove_stale(&folder);
+    let initrd = folder.join(format!("{}-{}{SUFFIX}", recipe.name, std::process::id()));
     std::fs::write(&initrd, archive.bytes()).map_err(|e| format!("{}: {e}", initrd.display()))?;
     Ok(Image { kernel: kernel::vmlinux(&folder, &sysroot)?, initrd })
+}
+
+/// Archives that a killed process has left.
+fn remove_stale(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let process = name.strip_suffix(SUFFIX).and_then(|stem| stem.rsplit('-').next());
+        if process.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
+            let _gone = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 impl Drop for Image {

@@ -1,4 +1,5 @@
-# The kernel's target, set up by hand: a file in memory behind LUN 0, open to everyone.
+# The kernel's target, set up by hand: a file in memory behind LUN 0, open to everyone
+# or to whoever knows the secret.
 set -e
 target=/sys/kernel/config/target
 mount -t tmpfs -o size=192m disks /tmp
@@ -12,7 +13,14 @@ echo 1 > $unit/attrib/emulate_tpws
 group=$target/iscsi/@TARGET@/tpgt_1
 mkdir -p $group/lun/lun_0 $group/np/@ADDRESS@:3260
 ln -s $unit $group/lun/lun_0/disk
-echo 0 > $group/attrib/authentication
+user='@USER@'
+if [ -n "$user" ]; then
+    echo 1 > $group/attrib/authentication
+    printf %s "$user" > $group/auth/userid
+    printf %s '@SECRET@' > $group/auth/password
+else
+    echo 0 > $group/attrib/authentication
+fi
 echo 0 > $group/attrib/demo_mode_write_protect
 echo 1 > $group/attrib/generate_node_acls
 echo 1 > $group/attrib/cache_dynamic_acls

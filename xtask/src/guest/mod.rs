@@ -50,6 +50,9 @@ enum Mode {
     Check,
     /// A guest with the kernel's target (LIO), and a command that finds its unit in BYWAY_LIO_URI
     Lio {
+        /// Who may log in, by CHAP; everyone otherwise
+        #[arg(long, value_name = "USER:SECRET")]
+        chap: Option<String>,
         /// Run in the guest's network; without one, the guest stays until the console is closed
         #[arg(last = true)]
         command: Vec<String>,
@@ -72,8 +75,8 @@ pub(crate) fn run(args: &Args) -> Outcome {
     }
     match &args.mode {
         Mode::Check => check(),
-        Mode::Lio { command } if command.is_empty() => lio::stay(),
-        Mode::Lio { command } => lio::with_command(command),
+        Mode::Lio { chap, command } if command.is_empty() => lio::stay(chap.as_deref()),
+        Mode::Lio { chap, command } => lio::with_command(chap.as_deref(), command),
         Mode::Initiator { target, command } => initiator::run(target, command),
     }
 }

@@ -18,6 +18,9 @@ const PACKAGES: [&str; 7] = [
 /// Depends on the newest kernel.
 const KERNEL: &str = "linux-image-amd64";
 
+/// Written when everything is unpacked: the kernel's version.
+const STAMP: &str = "complete";
+
 /// A folder with the unpacked packages, and the version of the kernel in it.
 pub(super) struct Sysroot {
     pub(super) path: PathBuf,
@@ -35,29 +38,39 @@ pub(super) fn sysroot(folder: &Path) -> Outcome<Sysroot> {
     Ok(Sysroot { path, kernel })
 }
 
-/// The stamp that is written when everything is there: the kernel's version.
 fn unpacked(path: &Path) -> Option<String> {
-    std::fs::read_to_string(path.join("complete")).ok()
+    std::fs::read_to_string(path.join(STAMP)).ok()
 }
 
 fn fetch(folder: &Path, path: &Path) -> Outcome {
-    let mut depends = exec::program("apt-cache");
-    let text = exec::output(depends.args(["depends", KERNEL]))?;
-    let image = text.lines().find_map(|line| line.trim().strip_prefix("Depends: "));
-    let image = image.ok_or_else(|| format!("{KERNEL} is not known; run apt-get update"))?;
     let debs = folder.join("debs");
     make_empty(&debs)?;
     make_empty(path)?;
-    let mut download = exec::program("apt-get");
-    exec::run(download.current_dir(&debs).args(["download", "-qq", image]).args(PACKAGES))?;
+    let image = download(&debs).or_else(|_| {
+        // The lists of packages may be missing, or older than what the mirror holds.
+        exec::run(exec::program("apt-get").args(["update", "-qq"]))?;
+        download(&debs)
+    })?;
     for entry in std::fs::read_dir(&debs).map_err(|e| format!("{}: {e}", debs.display()))? {
         let deb = entry.map_err(|e| format!("{}: {e}", debs.display()))?.path();
         exec::run(exec::program("dpkg-deb").arg("-x").arg(deb).arg(path))?;
     }
     let version = image.trim_start_matches("linux-image-");
-    std::fs::write(path.join("complete"), version)
-        .map_err(|e| format!("{}: {e}", path.display()))?;
+    let stamp = path.join(STAMP);
+    std::fs::write(&stamp, version).map_err(|e| format!("{}: {e}", stamp.display()))?;
     std::fs::remove_dir_all(&debs).map_err(|e| format!("{}: {e}", debs.display()))
+}
+
+/// Fetches the packages, and returns the name of the kernel's.
+fn download(debs: &Path) -> Outcome<String> {
+    let text = exec::output(exec::program("apt-cache").args(["depends", KERNEL]))?;
+    let image = text.lines().find_map(|line| line.trim().strip_prefix("Depends: "));
+    let image = image.ok_or_else(|| format!("{KERNEL} is not known to apt"))?;
+    let mut download = exec::program("apt-get");
+    // The folder is root's: apt's own user could not write into it.
+    download.args(["-o", "APT::Sandbox::User=root", "download", "-qq", image]).args(PACKAGES);
+    exec::run(download.current_dir(debs))?;
+    Ok(image.to_owned())
 }
 
 fn make_empty(path: &Path) -> Outcome {
