@@ -7,7 +7,7 @@ use std::io;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use crate::uring::{Figures, cpu_ns, pin};
+use crate::{Figures, cpu_ns, pin};
 
 mod login;
 mod pdus;
@@ -73,12 +73,8 @@ pub fn run_iscsi(ceiling: &Iscsi) -> io::Result<Figures> {
     session.spin(ceiling.qd, ceiling.runtime / 10)?;
     let (done, syscalls, cpu, start) = (session.done, session.syscalls, cpu_ns(), Instant::now());
     session.spin(ceiling.qd, ceiling.runtime)?;
-    let ios = (session.done - done).max(1) as f64;
-    Ok(Figures {
-        iops: ios / start.elapsed().as_secs_f64(),
-        cpu_ns_per_io: (cpu_ns() - cpu) as f64 / ios,
-        syscalls_per_io: (session.syscalls - syscalls) as f64 / ios,
-    })
+    let elapsed = start.elapsed();
+    Ok(Figures::of(session.done - done, elapsed, cpu_ns() - cpu, session.syscalls - syscalls))
 }
 
 impl Session {
@@ -95,9 +91,7 @@ impl Session {
     }
 
     fn command(&mut self) {
-        // A linear congruence (D. Knuth, MMIX); its high bits pick the place.
-        self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        let place = ((u128::from(self.random) * u128::from(self.places)) >> 64) as u64;
+        let place = self.next_place();
         let (flags, operation) = if self.write { (0xa1, 0x8a) } else { (0xc1, 0x88) };
         let mut header = self.header(0x01, flags, self.immediate, self.cmd_sn);
         header[20..24].copy_from_slice(&(self.payload.len() as u32).to_be_bytes());
@@ -109,18 +103,25 @@ impl Session {
         self.in_flight += 1;
     }
 
+    fn next_place(&mut self) -> u64 {
+        // A linear congruence (D. Knuth, MMIX); its high bits pick the place.
+        self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        ((u128::from(self.random) * u128::from(self.places)) >> 64) as u64
+    }
+
+    fn complete(&mut self, header: &Header) {
+        self.exp_stat_sn = word(header, 24).wrapping_add(1);
+        self.in_flight -= 1;
+        self.done += 1;
+    }
+
     fn handle(&mut self, header: &Header) -> io::Result<()> {
         self.max_cmd_sn = word(header, 32);
-        let has_status = matches!((header[0], header[1] & 1), (0x21, _) | (0x25, 1));
         match header[0] {
-            0x21 | 0x25 if has_status && (header[3] != 0 || header[1] & 6 != 0) => {
+            0x21 | 0x25 if has_status(header) && (header[3] != 0 || header[1] & 6 != 0) => {
                 return fail(format!("status {:#04x}, flags {:#04x}", header[3], header[1]));
             }
-            0x21 | 0x25 if has_status => {
-                self.exp_stat_sn = word(header, 24).wrapping_add(1);
-                self.in_flight -= 1;
-                self.done += 1;
-            }
+            0x21 | 0x25 if has_status(header) => self.complete(header),
             0x25 => {}
             0x20 if word(header, 20) != u32::MAX => self.answer_ping(header),
             0x20 => {}
@@ -129,6 +130,11 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// A response, or the last data with the status in it.
+fn has_status(header: &Header) -> bool {
+    matches!((header[0], header[1] & 1), (0x21, _) | (0x25, 1))
 }
 
 fn word(header: &Header, at: usize) -> u32 {

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use super::{Iscsi, Session, fail, word};
+use super::{Header, Iscsi, Session, fail, word};
 
 /// A target that is silent for so long has failed.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
@@ -15,7 +15,8 @@ const BUFFER_LEN: usize = 1 << 18;
 const KEYS: &str = "SessionType=Normal\0HeaderDigest=None\0DataDigest=None\0InitialR2T=Yes\0\
     ImmediateData=Yes\0MaxRecvDataSegmentLength=262144\0MaxBurstLength=1048576\0\
     FirstBurstLength=262144\0MaxConnections=1\0ErrorRecoveryLevel=0\0MaxOutstandingR2T=1\0\
-    DataPDUInOrder=Yes\0DataSequenceInOrder=Yes\0";
+    DataPDUInOrder=Yes\0DataSequenceInOrder=Yes\0DefaultTime2Wait=0\0DefaultTime2Retain=0\0\
+    IFMarker=No\0OFMarker=No\0";
 
 impl Session {
     /// A session that can send its first command.
@@ -67,11 +68,7 @@ impl Session {
         let names = format!("InitiatorName=iqn.2026-01.org.byway:ceiling-{pid}\0");
         let mut text = format!("{names}TargetName={target}\0{KEYS}").into_bytes();
         for _ in 0..TRIES {
-            let mut header = self.header(0x43, 0x87, text.len(), 0);
-            // An initiator session of its own for each process: a random qualifier.
-            header[8..10].copy_from_slice(&[0x80, 0]);
-            header[10..14].copy_from_slice(&pid.to_be_bytes());
-            self.write_pdu(&header, &text)?;
+            self.write_pdu(&self.login_header(text.len(), pid), &text)?;
             let (answer, keys) = self.read_pdu()?;
             if answer[0] != 0x23 || answer[36] != 0 {
                 return fail(format!("login refused, status {:02x}{:02x}", answer[36], answer[37]));
@@ -85,6 +82,14 @@ impl Session {
             text.clear();
         }
         fail("login does not come to an end")
+    }
+
+    /// A session of its own for each process: the qualifier of its identifier is the process's.
+    fn login_header(&self, len: usize, pid: u32) -> Header {
+        let mut header = self.header(0x43, 0x87, len, 0);
+        header[8..10].copy_from_slice(&[0x80, 0]);
+        header[10..14].copy_from_slice(&pid.to_be_bytes());
+        header
     }
 
     fn accept(&mut self, keys: &str) {
@@ -101,25 +106,11 @@ impl Session {
     fn capacity(&mut self) -> io::Result<(u64, u32)> {
         for _ in 0..TRIES {
             let mut header = self.header(0x01, 0xc1, 0, self.cmd_sn);
-            header[23] = 32;
-            header[32..34].copy_from_slice(&[0x9e, 0x10]);
-            header[45] = 32;
+            (header[23], header[32], header[33], header[45]) = (32, 0x9e, 0x10, 32);
             self.write_pdu(&header, &[])?;
             self.cmd_sn = self.cmd_sn.wrapping_add(1);
-            let mut data = Vec::new();
             // tgt sends data also with a unit attention: it counts only with a good status.
-            let status = loop {
-                let (answer, segment) = self.read_pdu()?;
-                self.max_cmd_sn = word(&answer, 32);
-                if answer[0] == 0x25 {
-                    data = segment;
-                }
-                if answer[0] == 0x21 || (answer[0] == 0x25 && answer[1] & 1 == 1) {
-                    self.exp_stat_sn = word(&answer, 24).wrapping_add(1);
-                    break answer[3];
-                }
-            };
-            if status == 0
+            if let (0, data) = self.answer()?
                 && let Some((last, rest)) = data.split_first_chunk()
                 && let Some(&block) = rest.first_chunk()
             {

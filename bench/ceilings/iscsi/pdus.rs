@@ -3,7 +3,7 @@
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 
-use super::{Header, Session, word};
+use super::{Header, Session, has_status, word};
 
 impl Session {
     pub(super) fn header(&self, opcode: u8, flags: u8, data: usize, tag: u32) -> Header {
@@ -96,5 +96,21 @@ impl Session {
         self.socket.read_exact(&mut data)?;
         data.truncate(len);
         Ok((header, data))
+    }
+
+    /// Status and data of the only command in flight.
+    pub(super) fn answer(&mut self) -> io::Result<(u8, Vec<u8>)> {
+        let mut data = Vec::new();
+        loop {
+            let (answer, segment) = self.read_pdu()?;
+            self.max_cmd_sn = word(&answer, 32);
+            if answer[0] == 0x25 {
+                data = segment;
+            }
+            if has_status(&answer) {
+                self.exp_stat_sn = word(&answer, 24).wrapping_add(1);
+                return Ok((answer[3], data));
+            }
+        }
     }
 }
