@@ -21,6 +21,39 @@ const ISCSID: &str = "node.startup = manual\nnode.leading_login = No\n\
     node.session.timeo.replacement_timeout = 20\nnode.conn[0].timeo.login_timeout = 10\n\
     node.session.initial_login_retry_max = 4\nnode.session.scan = auto\n";
 
+/// How the guest logs in.
+#[derive(clap::Args)]
+pub(super) struct Login {
+    /// The target's name
+    #[arg(long, default_value = super::lio::TARGET)]
+    pub(super) target: String,
+    /// With checksums over headers and data
+    #[arg(long)]
+    pub(super) digests: bool,
+    /// With a password, by CHAP; the command's target has to know it
+    #[arg(long, value_name = "USER:SECRET")]
+    pub(super) chap: Option<String>,
+}
+
+impl Login {
+    /// The configuration of iscsid, which records hold that discovery makes.
+    fn iscsid(&self) -> Outcome<String> {
+        let mut text = ISCSID.to_owned();
+        if self.digests {
+            text += "node.conn[0].iscsi.HeaderDigest = CRC32C\n\
+                     node.conn[0].iscsi.DataDigest = CRC32C\n";
+        }
+        if let Some(word) = &self.chap {
+            let (user, secret) = word.split_once(':').ok_or("--chap: write USER:SECRET")?;
+            text += &format!(
+                "node.session.auth.authmethod = CHAP\nnode.session.auth.username = {user}\n\
+                 node.session.auth.password = {secret}\n"
+            );
+        }
+        Ok(text)
+    }
+}
+
 /// The target of a run: ends with this value.
 enum Server {
     Tgt(#[expect(dead_code, reason = "ends with the value")] Tgt),
@@ -36,14 +69,15 @@ impl Drop for Server {
     }
 }
 
-/// Boots the guest while `command`, or tgt, serves `target` on port 3260 of the host's address.
-pub(super) fn run(target: &str, command: &[String]) -> Outcome {
+/// Boots the guest while `command`, or tgt, serves the target on port 3260 of the host's address.
+pub(super) fn run(login: &Login, command: &[String]) -> Outcome {
+    let target = login.target.as_str();
     let recipe = Recipe {
         name: "initiator",
         modules: &MODULES,
         programs: &PROGRAMS,
         files: vec![
-            ("etc/iscsi/iscsid.conf", ISCSID.to_owned()),
+            ("etc/iscsi/iscsid.conf", login.iscsid()?),
             ("etc/iscsi/initiatorname.iscsi", format!("InitiatorName={target}-guest\n")),
         ],
         script: SCRIPT.replace("@TARGET@", target).replace("@PORTAL@", &format!("{HOST}:3260")),

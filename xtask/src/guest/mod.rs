@@ -59,9 +59,8 @@ enum Mode {
     },
     /// A guest whose kernel logs in to a target that the command serves, writes and reads back
     Initiator {
-        /// The target's name
-        #[arg(long, default_value = lio::TARGET)]
-        target: String,
+        #[command(flatten)]
+        login: initiator::Login,
         /// A target that listens on 10.77.0.1:3260 of the guest's network; without one, tgt
         #[arg(last = true)]
         command: Vec<String>,
@@ -77,14 +76,15 @@ pub(crate) fn run(args: &Args) -> Outcome {
         Mode::Check => check(),
         Mode::Lio { chap, command } if command.is_empty() => lio::stay(chap.as_deref()),
         Mode::Lio { chap, command } => lio::with_command(chap.as_deref(), command),
-        Mode::Initiator { target, command } => initiator::run(target, command),
+        Mode::Initiator { login, command } => initiator::run(login, command),
     }
 }
 
 /// Both guests against programs by others: what the tests of our own rely on.
 pub(crate) fn check() -> Outcome {
     lio::check()?;
-    initiator::run(lio::TARGET, &[])
+    let login = initiator::Login { target: lio::TARGET.into(), digests: true, chap: None };
+    initiator::run(&login, &[])
 }
 
 /// Where what is fetched and built lies.

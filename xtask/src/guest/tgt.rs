@@ -37,6 +37,9 @@ impl Tgt {
         for words in [
             format!("--op new --mode target --tid 1 -T {target}"),
             format!("--op new --mode logicalunit --tid 1 --lun 1 -b {disk}"),
+            // Otherwise it refuses checksums to an initiator that wants nothing else.
+            "--op update --mode target --tid 1 -n HeaderDigest -v CRC32C,None".to_owned(),
+            "--op update --mode target --tid 1 -n DataDigest -v CRC32C,None".to_owned(),
             "--op bind --mode target --tid 1 -I ALL".to_owned(),
         ] {
             crate::exec::run(&mut tgt.admin(network, &words))?;
