@@ -54,11 +54,15 @@ fn the_knobs_of_tgt_hold() {
         max_recv_data_segment_len: Some(262_144),
         initial_r2t: Some(false),
         first_burst_len: Some(262_144),
+        digests: true,
         ..TgtOptions::default()
     };
     let Some(tgt) = tgt("knobs-tgt", &options) else { return };
     ceiling_runs(tgt.peer(), &["--write", "--bs", "64k"]);
-    assert!(tgt.admin("--op show --mode target --tid 1").contains("FirstBurstLength=262144"));
+    let shown = tgt.admin("--op show --mode target --tid 1");
+    for knob in ["FirstBurstLength=262144", "HeaderDigest=CRC32C", "InitialR2T=No"] {
+        assert!(shown.contains(knob), "{knob}: {shown}");
+    }
 }
 
 #[test]

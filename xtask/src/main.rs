@@ -33,7 +33,7 @@ struct Cli {
 enum Command {
     /// What CI runs, in order, stopping at the first failure
     Ci(ci::Args),
-    /// Every test there is: unit, counting, examples, loom, sanitizer, valgrind, seeds, instructions
+    /// Every test there is: unit, counting, examples, loom, sanitizer, valgrind, seeds, guests, …
     Test(test::Args),
     /// The house rules, as a ratchet
     Tidy,

@@ -2,7 +2,7 @@
 //!
 //! `-D` keeps it in the foreground, `-c` and `-p` name its configuration and pid file. It refuses to
 //! start without a `[UnitControl]` section, with `InitialR2T No`, and with `AuthMethod None` there.
-//! The disk is LUN 0. It accepts about one login in a second, `iscsi-ls -s` of libiscsi 1.19 spins
+//! The disk is LUN 0. It accepts about one login in a second, `iscsi-ls` of libiscsi 1.19 spins
 //! against it, and a 2011 program deserves no trust where its answers differ from the standard:
 //! PREEMPT of a key that is not there answers GOOD, and a preempted nexus gets no unit attention.
 

@@ -31,6 +31,8 @@ pub(crate) struct TgtOptions {
     pub(crate) max_recv_data_segment_len: Option<u32>,
     /// `FirstBurstLength`, 65536 otherwise.
     pub(crate) first_burst_len: Option<u32>,
+    /// Checksums over headers and data for who asks for them; refused otherwise.
+    pub(crate) digests: bool,
     /// Who may log in; everyone otherwise.
     pub(crate) chap: Option<Chap>,
     /// By what the target proves itself.
@@ -93,6 +95,8 @@ impl Tgt {
                 options.max_recv_data_segment_len.map(|len| len.to_string()),
             ),
             ("FirstBurstLength", options.first_burst_len.map(|len| len.to_string())),
+            ("HeaderDigest", options.digests.then(|| "CRC32C,None".to_owned())),
+            ("DataDigest", options.digests.then(|| "CRC32C,None".to_owned())),
         ];
         for (name, value) in knobs {
             if let Some(value) = value {

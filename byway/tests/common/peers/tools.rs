@@ -2,8 +2,9 @@
 //!
 //! Each takes `iscsi://[USER%SECRET@]HOST:PORT/IQN/LUN`. `iscsi-ls -s` lists the units of a portal
 //! and wants the portal alone. `iscsi-perf -t SECONDS -m DEPTH -b BLOCKS -r` never writes.
-//! `iscsi-test-cu` writes only with `-d`, reads `-t FAMILY.SUITE.TEST` (the parts from the left),
-//! and its exit status says nothing about failed tests: the summary does, which `-n` prints.
+//! `iscsi-test-cu` writes only with `-d`, and takes `-t FAMILY.SUITE.TEST` (the parts from the left);
+//! it ends with 1 where an assertion fails, but with 0 where a test skips itself for what the target
+//! lacks. `-n` prints a summary, `-V` the commands.
 
 use std::process::{Command, Output};
 
