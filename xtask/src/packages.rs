@@ -39,9 +39,10 @@ pub(crate) const PACKAGES: &[Package] = &[
     Package { name: "iproute2", program: "ip", used_by: &["guest"] },
 ];
 
-/// Services that packages above bring and that would listen on every address of the machine: no
-/// test needs them, each starts its own on 127.0.0.1.
-pub(crate) const UNWANTED_SERVICES: &[(&str, &str)] = &[("tgt", "tgt"), ("istgt", "istgt")];
+/// Packages above with a service that would listen on every address of the machine, and its name:
+/// no test needs it, each starts its own on 127.0.0.1. (istgt's service does not start without a
+/// configuration, and the package has none.)
+pub(crate) const UNWANTED_SERVICES: &[(&str, &str)] = &[("tgt", "tgt")];
 
 /// A condition without which a step is skipped.
 #[derive(Clone, Copy)]
@@ -52,6 +53,8 @@ pub(crate) enum Need {
     Cargo(&'static str),
     /// To be root.
     Root,
+    /// Network namespaces and tap devices, which root of a container may lack.
+    Tap,
 }
 
 impl Need {
@@ -63,6 +66,7 @@ impl Need {
                 Some(format!("`cargo {name}` is not part of this toolchain"))
             }
             Need::Root if !peers::is_root() => Some("only root may do this".into()),
+            Need::Tap if !has_tap() => Some("no network namespaces or no /dev/net/tun".into()),
             _ => None,
         }
     }
@@ -85,6 +89,13 @@ fn is_on_path(program: &str) -> bool {
     // Daemons lie where the search path of a plain user does not lead.
     let mut dirs = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
     dirs.any(|dir| dir.join(program).is_file())
+}
+
+fn has_tap() -> bool {
+    let mut probe = exec::program("unshare");
+    let probe = probe.args(["--net", "true"]).stderr(std::process::Stdio::null());
+    let is_allowed = probe.status().is_ok_and(|status| status.success());
+    is_allowed && std::path::Path::new("/dev/net/tun").exists()
 }
 
 fn has_subcommand(name: &str) -> bool {
