@@ -11,4 +11,6 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod iscsi;
+pub mod scsi;
 pub mod serial;

@@ -1,0 +1,6 @@
+//! iSCSI after RFC 7143: the PDUs, the text keys, and the machines of both sides.
+//!
+//! Headers are 48 bytes on the wire and structs with legal meaning here; payload never enters.
+
+pub mod framing;
+pub mod pdu;
