@@ -3,8 +3,8 @@
 //! Headers are 48 bytes on the wire and structs with legal meaning here; payload never enters.
 
 pub mod chap;
+pub mod framing;
 pub mod login;
 pub mod negotiate;
-pub mod framing;
 pub mod pdu;
 pub mod text;
