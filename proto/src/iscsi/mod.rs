@@ -2,4 +2,6 @@
 //!
 //! Headers are 48 bytes on the wire and structs with legal meaning here; payload never enters.
 
+pub mod negotiate;
 pub mod pdu;
+pub mod target;
