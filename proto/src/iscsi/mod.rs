@@ -5,3 +5,4 @@
 pub mod negotiate;
 pub mod pdu;
 pub mod target;
+pub mod text;
