@@ -3,9 +3,8 @@
 //! Headers are 48 bytes on the wire and structs with legal meaning here; payload never enters.
 
 pub mod initiator;
-pub mod pdu;
-pub mod window;
 pub mod negotiate;
 pub mod pdu;
 pub mod target;
 pub mod text;
+pub mod window;

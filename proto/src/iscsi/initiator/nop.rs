@@ -143,7 +143,12 @@ impl Session {
 
     /// Queues a NOP-Out that wants no answer: LUN and tag are those of the target (RFC 7143 section
     /// 11.18.2).
-    pub(super) fn answer(&mut self, lun: Lun, ttt: Ttt, data: Vec<u8>) -> Result<(), ProtocolError> {
+    pub(super) fn answer(
+        &mut self,
+        lun: Lun,
+        ttt: Ttt,
+        data: Vec<u8>,
+    ) -> Result<(), ProtocolError> {
         if self.nop.answers.len() == usize::from(PINGS_MAX) {
             return Err(ProtocolError::PingCount { max: PINGS_MAX });
         }

@@ -9,8 +9,8 @@ use super::event::Failure;
 use super::session::Session;
 use super::slab::Slab;
 use crate::iscsi::pdu::{
-    self, AsyncMessage, Bhs, Itt, NopIn, Opcode, Reject, Residual, ScsiResponse,
-    TargetPdu, TextResponse,
+    self, AsyncMessage, Bhs, Itt, NopIn, Opcode, Reject, Residual, ScsiResponse, TargetPdu,
+    TextResponse,
 };
 use crate::scsi::Status;
 use crate::serial::Serial;
@@ -110,7 +110,10 @@ impl Session {
         }
         let len = pdu::data_segment_len(bhs);
         if len > self.terms.receive_max {
-            return Err(ProtocolError::DataSegmentLength { max: self.terms.receive_max, found: len });
+            return Err(ProtocolError::DataSegmentLength {
+                max: self.terms.receive_max,
+                found: len,
+            });
         }
         if pdu::ahs_len(bhs) != 0 {
             return Err(ProtocolError::AdditionalHeader { found: pdu::ahs_len(bhs) });

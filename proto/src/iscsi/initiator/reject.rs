@@ -113,7 +113,11 @@ impl Session {
     }
 
     /// The target asks for lost data again or ends the task with a status.
-    fn data_rejected(&mut self, pdu: &DataOut, reason: RejectReason) -> Result<bool, ProtocolError> {
+    fn data_rejected(
+        &mut self,
+        pdu: &DataOut,
+        reason: RejectReason,
+    ) -> Result<bool, ProtocolError> {
         if self.tasks.find(super::TaskId(pdu.itt.0)).is_none() {
             return Err(ProtocolError::TaskTag(pdu.itt));
         }

@@ -94,7 +94,10 @@ impl Task {
     #[inline]
     fn check_exp_data_sn(&self, pdu: &ScsiResponse) -> Result<(), ProtocolError> {
         if pdu.exp_data_sn != 0 && pdu.exp_data_sn != self.data_sn {
-            return Err(ProtocolError::ExpDataSn { expected: self.data_sn, found: pdu.exp_data_sn });
+            return Err(ProtocolError::ExpDataSn {
+                expected: self.data_sn,
+                found: pdu.exp_data_sn,
+            });
         }
         Ok(())
     }

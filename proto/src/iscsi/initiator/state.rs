@@ -97,8 +97,7 @@ mod tests {
             State::LoggedOut,
             State::Failed,
         ];
-        let turns =
-            [Turn::Close, Turn::Leave, Turn::LogoutSent, Turn::LogoutAnswered, Turn::Fail];
+        let turns = [Turn::Close, Turn::Leave, Turn::LogoutSent, Turn::LogoutAnswered, Turn::Fail];
         let mut table = String::from("\n");
         for turn in turns {
             let mut line = format!("{:<15}", format!("{turn:?}"));

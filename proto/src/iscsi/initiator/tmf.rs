@@ -225,9 +225,10 @@ impl Session {
                 let slot = self.tasks.find(task);
                 slot.is_some_and(|slot| self.tasks[slot].stage == Stage::Aborting)
             }
-            (Tmf::LunReset(lun), Origin::Ladder) => self.tasks.iter().any(|(_, task)| {
-                task.stage == Stage::Resetting && task.command.lun == lun
-            }),
+            (Tmf::LunReset(lun), Origin::Ladder) => self
+                .tasks
+                .iter()
+                .any(|(_, task)| task.stage == Stage::Resetting && task.command.lun == lun),
             _ => true,
         }
     }
@@ -345,9 +346,7 @@ impl Session {
         for slot in 0..self.tasks.capacity() {
             let task = &self.tasks[slot];
             let is_hit = match order.tmf {
-                Tmf::AbortTask(id) => {
-                    task.stage == Stage::Aborting && self.tasks.id(slot) == id
-                }
+                Tmf::AbortTask(id) => task.stage == Stage::Aborting && self.tasks.id(slot) == id,
                 Tmf::LunReset(lun) => task.stage == Stage::Resetting && task.command.lun == lun,
                 _ => false,
             };

@@ -57,13 +57,8 @@ fn lab_with(change: impl FnOnce(&mut SessionParams)) -> Lab {
 fn lab_at(params: &SessionParams, cmd_sn: u32, depth: u32) -> Lab {
     let (first, stat_sn) = (Serial(cmd_sn), Serial(700));
     let max_cmd_sn = first.plus(depth).minus(1);
-    let start = Start {
-        cid: 1,
-        cmd_sn: first,
-        exp_stat_sn: stat_sn,
-        exp_cmd_sn: first,
-        max_cmd_sn,
-    };
+    let start =
+        Start { cid: 1, cmd_sn: first, exp_stat_sn: stat_sn, exp_cmd_sn: first, max_cmd_sn };
     let session = Session::new(params, start, Config::new(16), 0);
     Lab { session, now: 0, stat_sn, exp_cmd_sn: first, max_cmd_sn }
 }

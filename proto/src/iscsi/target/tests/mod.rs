@@ -2,6 +2,7 @@
 
 mod legal;
 mod management;
+mod pair;
 mod stories;
 mod table;
 
