@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 use super::slab::TaskId;
 use crate::iscsi::pdu::{Bhs, LogoutReason, TaskAttribute, TaskFunction};
 use crate::scsi::{Cdb, Lun, Status};
+use crate::serial::Serial;
 
 /// Where the data segment of the PDU just announced goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -102,6 +103,8 @@ pub struct Command {
     pub direction: Direction,
     /// How it is ordered among others.
     pub attribute: TaskAttribute,
+    /// Its place in the order of delivery: a write whose data took longer is handed out later.
+    pub cmd_sn: Serial,
 }
 
 /// The answer to a command.

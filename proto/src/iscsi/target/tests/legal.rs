@@ -8,6 +8,9 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// The choice of a Data-Out whose digest does not fit.
+const SPOILED: u8 = 241;
+
 /// One command of the plan.
 #[derive(Clone, Debug)]
 struct Planned {
@@ -31,6 +34,7 @@ struct Flight {
     task: Option<TaskId>,
     written: u32,
     is_answered: bool,
+    is_spoiled: bool,
     is_gone: bool,
 }
 
@@ -141,6 +145,7 @@ impl World {
             task: None,
             written: 0,
             is_answered: false,
+            is_spoiled: false,
             is_gone: false,
         };
         assert!(self.flights.insert(itt, flight).is_none());
@@ -174,7 +179,7 @@ impl World {
                 flight.written += len;
             }
             Receive::Nothing => assert_eq!(bytes, 0),
-            _ => assert!(flight.plan.is_aborted),
+            _ => assert!(flight.plan.is_aborted || flight.is_spoiled),
         }
     }
 
@@ -196,8 +201,11 @@ impl World {
         if is_final {
             queue.pop_front();
         }
-        let receive = self.rig.send(pdu, &[]);
+        let is_spoiled = choice == SPOILED && len > 0;
+        let outcome = if is_spoiled { DataOutcome::DigestError } else { DataOutcome::Arrived };
+        let receive = self.rig.feed_as(pdu.encode(), &[], outcome).unwrap();
         self.wrote(itt, receive, at, len);
+        self.flights.get_mut(&itt).unwrap().is_spoiled |= is_spoiled;
         self.events();
         true
     }
@@ -273,6 +281,11 @@ impl World {
                 let flight = self.flights.get_mut(&pdu.itt).unwrap();
                 assert_eq!(pdu.exp_data_sn, flight.data_sn);
                 flight.answered(pdu.residual, pdu.status);
+            }
+            TargetPdu::Reject(pdu) => {
+                assert_eq!(pdu.reason, RejectReason::DataDigestError);
+                self.window(pdu.exp_cmd_sn, pdu.max_cmd_sn);
+                self.status(pdu.stat_sn);
             }
             TargetPdu::R2t(pdu) => self.r2t(pdu),
             TargetPdu::NopIn(pdu) => {
@@ -362,8 +375,9 @@ impl Flight {
     fn answered(&mut self, residual: Residual, status: Status) {
         assert!(!self.is_answered && !self.is_gone, "one answer, and none after an abort");
         self.is_answered = true;
-        assert_eq!(status == Status::Good, !self.plan.fails);
-        let (edtl, moved) = (self.edtl(), self.plan.moved);
+        assert_eq!(status == Status::Good, !self.plan.fails && !self.is_spoiled);
+        let moved = if self.is_spoiled { 0 } else { self.plan.moved };
+        let edtl = self.edtl();
         let expected = match moved.cmp(&edtl) {
             core::cmp::Ordering::Equal => Residual::None,
             core::cmp::Ordering::Less => Residual::Underflow(edtl - moved),
