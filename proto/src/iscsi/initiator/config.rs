@@ -6,6 +6,9 @@ use crate::serial::Serial;
 /// Most tasks of a session: a slot must never look like the tag of another exchange.
 pub const TASKS_MAX: u16 = 1024;
 
+/// Most R2Ts that a task may have at once; more must not be negotiated.
+pub const R2TS_MAX: u16 = 256;
+
 const SECOND_NS: u64 = 1_000_000_000;
 
 /// Where the numbers stand after the final Login Response.
@@ -74,6 +77,8 @@ pub(super) struct Terms {
 
 impl Terms {
     pub(super) fn new(params: &SessionParams) -> Terms {
+        let r2ts_max = params.max_outstanding_r2t;
+        assert!((1..=R2TS_MAX).contains(&r2ts_max), "at most {R2TS_MAX} R2Ts are offered");
         let send_max = params.max_send_data_segment_len;
         let first = params.first_burst_len;
         let immediate_max = if params.immediate_data { first.min(send_max) } else { 0 };
@@ -84,7 +89,7 @@ impl Terms {
             burst_max: params.max_burst_len,
             immediate_max,
             unsolicited_max: if params.initial_r2t { immediate_max } else { first },
-            r2ts_max: params.max_outstanding_r2t,
+            r2ts_max,
             is_pdu_in_order: params.data_pdu_in_order,
             is_sequence_in_order: params.data_sequence_in_order,
             is_fast_abort: params.task_reporting == TaskReporting::FastAbort,

@@ -32,7 +32,7 @@ mod tmf;
 mod transmit;
 
 pub use command::{Command, Direction, Sent, TaskId, Unfinished};
-pub use config::{Config, Start, TASKS_MAX};
+pub use config::{Config, R2TS_MAX, Start, TASKS_MAX};
 pub use error::ProtocolError;
 pub use event::{
     AbortCause, AsyncNotice, Event, Failure, Outcome, SENSE_BYTES_MAX, SenseBytes, TextOutcome,

@@ -79,7 +79,7 @@ impl Session {
     /// A session at the end of its login. All memory of the data path is taken here.
     ///
     /// # Panics
-    /// With more than [`TASKS_MAX`] tasks.
+    /// With more than [`TASKS_MAX`] tasks or [`super::R2TS_MAX`] R2Ts.
     #[must_use]
     pub fn new(params: &SessionParams, start: Start, config: Config, now_ns: u64) -> Session {
         assert!(config.tasks_max <= TASKS_MAX, "at most {TASKS_MAX} tasks");
@@ -179,7 +179,7 @@ impl Session {
         if self.state.is_over() {
             return;
         }
-        self.state = State::Failed;
+        self.turn_to(Turn::Fail);
         self.pending = Pending::Nothing;
         self.is_urgent = false;
         self.events.push_back(Event::Failed(failure));

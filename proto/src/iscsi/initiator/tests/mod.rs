@@ -11,7 +11,7 @@ mod writes;
 use alloc::vec::Vec;
 
 use super::*;
-use crate::iscsi::negotiate::{SessionParams, SessionType, TaskReporting};
+use crate::iscsi::negotiate::SessionParams;
 use crate::iscsi::pdu::*;
 use crate::scsi::{Lun, Status};
 use crate::serial::Serial;
@@ -22,17 +22,13 @@ const SECOND: u64 = 1000 * MS;
 
 fn params() -> SessionParams {
     SessionParams {
-        session_type: SessionType::Normal,
-        task_reporting: TaskReporting::Rfc3720,
         initial_r2t: false,
-        immediate_data: true,
         max_recv_data_segment_len: 65536,
         max_send_data_segment_len: 8192,
         max_burst_len: 65536,
         first_burst_len: 16384,
         max_outstanding_r2t: 2,
-        data_pdu_in_order: true,
-        data_sequence_in_order: true,
+        ..SessionParams::default()
     }
 }
 
