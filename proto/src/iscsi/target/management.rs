@@ -183,16 +183,13 @@ impl Session {
                 let is_told = abort == Abort::Told;
                 let must_wait = is_receiving || is_told || (drains && task.write.is_solicited());
                 self.management.is_draining |= drains;
-                if must_wait { self.stop_soliciting(id) } else { self.abandon(id) }
+                match (must_wait, is_receiving) {
+                    (false, _) => self.abandon(id),
+                    (true, false) => self.advance(id),
+                    // The end of its data moves it on.
+                    (true, true) => {}
+                }
             }
-        }
-    }
-
-    fn stop_soliciting(&mut self, id: TaskId) {
-        self.soliciting.retain(|other| *other != id);
-        self.tasks.at_mut(id).is_soliciting = false;
-        if !self.is_receiving(id) {
-            self.advance(id);
         }
     }
 
