@@ -203,7 +203,13 @@ impl World {
         }
         let is_spoiled = choice == SPOILED && len > 0;
         let outcome = if is_spoiled { DataOutcome::DigestError } else { DataOutcome::Arrived };
-        let receive = self.rig.feed_as(pdu.encode(), &[], outcome).unwrap();
+        let receive = self.rig.session.handle_header(&pdu.encode(), 0).unwrap();
+        if choice & 0x20 != 0 {
+            self.take_pdu();
+        }
+        if receive != Receive::Nothing {
+            self.rig.session.handle_data(outcome, &[], 0).unwrap();
+        }
         self.wrote(itt, receive, at, len);
         self.flights.get_mut(&itt).unwrap().is_spoiled |= is_spoiled;
         self.events();
@@ -332,7 +338,7 @@ impl World {
             if (*offset, *len) == (pdu.offset, pdu.data_len)));
         (flight.read, flight.data_sn) = (flight.read + pdu.data_len, flight.data_sn + 1);
         let is_end = flight.read == flight.plan.moved.min(flight.plan.edtl);
-        assert_eq!(pdu.is_final, flight.read % burst == 0 || is_end);
+        assert_eq!(pdu.is_final, flight.read.is_multiple_of(burst) || is_end);
         if let Some(status) = pdu.status {
             flight.answered(pdu.residual, status);
             self.status(pdu.stat_sn);
@@ -357,7 +363,7 @@ impl World {
 
     /// Until nothing moves any more.
     fn finish(&mut self) {
-        while (0..6).fold(false, |moved, choice| self.step(choice) || moved) {}
+        while (0..6).any(|choice| self.step(choice)) {}
         assert!(self.plan.is_empty(), "nothing is stuck: {} left", self.plan.len());
         for (itt, flight) in &self.flights {
             assert!(flight.is_answered || flight.is_gone, "{itt:?} has no end: {flight:?}");
@@ -457,7 +463,14 @@ proptest! {
             }
             let len = data_segment_len(&bhs) as usize;
             let outcome = if back[9] & 7 == 0 { DataOutcome::DigestError } else { DataOutcome::Arrived };
-            if rig.feed_as(bhs, &vec![front[9]; len], outcome).is_err() {
+            let Ok(receive) = rig.session.handle_header(&bhs, 0) else { continue };
+            if back[13] & 7 == 0 {
+                rig.out();
+                rig.session.terminate(Scope::Session, back[14] & 1 == 0);
+            }
+            let bytes = vec![front[9]; len];
+            let inline = if matches!(receive, Receive::Inline { .. }) { &bytes[..] } else { &[] };
+            if receive != Receive::Nothing && rig.session.handle_data(outcome, inline, 0).is_err() {
                 break;
             }
             for event in rig.events() {

@@ -311,11 +311,11 @@ impl Pair {
     }
 
     fn finish(&mut self, jobs: usize) {
-        while (0..7).fold(false, |moved, choice| self.step(choice) || moved) {}
+        while (0..7).any(|choice| self.step(choice)) {}
         assert_eq!((self.completed, self.is_pinging), (jobs, false));
         assert_eq!((self.target.live_tasks(), self.buffers.len()), (0, 0));
         self.initiator.logout();
-        while (0..7).fold(false, |moved, choice| self.step(choice) || moved) {}
+        while (0..7).any(|choice| self.step(choice)) {}
         assert!(self.is_closed);
         assert_eq!(self.initiator.state(), ini::State::LoggedOut);
     }
