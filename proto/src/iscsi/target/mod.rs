@@ -176,7 +176,11 @@ impl Session {
 
     /// The initiator has declared another MaxRecvDataSegmentLength in a text request (RFC 7143
     /// section 13.12); it holds from the next PDU on.
+    ///
+    /// # Panics
+    /// At 0, which no key can declare.
     pub fn set_send_segment_max(&mut self, bytes: u32) {
+        assert!(bytes > 0, "a segment has 512 bytes at least");
         self.terms.send_segment_max = bytes;
     }
 

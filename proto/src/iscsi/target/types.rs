@@ -169,8 +169,9 @@ pub enum Event {
         /// The id is void.
         task: TaskId,
     },
-    /// The function has aborted what it names in this session; the rest (other sessions, the unit
-    /// itself) is the shell's, then `Session::management_done`.
+    /// The function has aborted what it names in this session, allowed or not: an initiator may
+    /// always end its own tasks. The rest (whether it may, other sessions, the unit itself) is the
+    /// shell's, then `Session::management_done`. Tasks that are still executing hold the response.
     Management {
         /// To answer it with.
         id: ManagementId,
