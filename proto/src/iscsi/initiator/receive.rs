@@ -67,7 +67,7 @@ impl Session {
     /// Where the data segment of the header before was not handed to [`Session::handle_data`].
     #[inline]
     pub fn handle_header(&mut self, bhs: &Bhs, now_ns: u64) -> Result<Receive, ProtocolError> {
-        assert_eq!(self.pending, Pending::Nothing, "one PDU at a time");
+        assert!(matches!(self.pending, Pending::Nothing), "one PDU at a time");
         self.nop.heard(now_ns);
         self.header(bhs, now_ns).map_err(|error| self.violated(error))
     }
@@ -84,11 +84,21 @@ impl Session {
         inline: &[u8],
         now_ns: u64,
     ) -> Result<(), ProtocolError> {
-        let pending = core::mem::replace(&mut self.pending, Pending::Nothing);
-        if let Pending::DataIn { slot, ending } = pending {
+        if let Pending::DataIn { slot, ending } = self.pending {
+            self.pending = Pending::Nothing;
             self.data_arrived(slot, ending, outcome);
             return Ok(());
         }
+        self.rare_data(outcome, inline, now_ns)
+    }
+
+    fn rare_data(
+        &mut self,
+        outcome: DataOutcome,
+        inline: &[u8],
+        now_ns: u64,
+    ) -> Result<(), ProtocolError> {
+        let pending = core::mem::replace(&mut self.pending, Pending::Nothing);
         if pending != Pending::Nothing && outcome == DataOutcome::DigestError {
             // What was lost cannot be asked for again without SNACK (RFC 7143 section 7.8).
             self.fail(Failure::DataDigest);

@@ -127,6 +127,12 @@ impl Slab {
         (head != NIL).then_some(head)
     }
 
+    /// True where a task waits to send data.
+    #[inline]
+    pub(super) fn has_data_lanes(&self) -> bool {
+        self.front(Lane::Unsolicited).or(self.front(Lane::Solicited)).is_some()
+    }
+
     /// Puts a task at the end of a lane.
     #[inline]
     pub(super) fn join(&mut self, slot: u16, lane: Lane) {

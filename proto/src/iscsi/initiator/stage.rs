@@ -70,10 +70,12 @@ impl Stage {
     ///
     /// # Panics
     /// For a pair that the session never makes, whatever the target does.
+    #[inline]
     pub(super) fn step(self, step: Step) -> Move {
         self.lookup(step).unwrap_or_else(|| panic!("a task cannot take {step:?} in {self:?}"))
     }
 
+    #[inline]
     pub(super) fn lookup(self, step: Step) -> Option<Move> {
         use Move::*;
         use Stage::*;

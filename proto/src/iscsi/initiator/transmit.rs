@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use super::command::{Direction, TaskId};
 use super::session::Session;
-use super::slab::Lane;
+use super::slab::{LANES, Lane};
 use super::stage::{Move, Stage, Step};
 use super::state::State;
 use super::task::{Ready, Task};
@@ -74,17 +74,30 @@ impl Session {
         if !self.state.sends() {
             return None;
         }
+        let (lane, slot) = self.next_in_line()?;
+        self.turn = lane.after();
+        Some(match lane {
+            Lane::Commands => self.send_command(slot),
+            Lane::Unsolicited => self.send_unsolicited(slot),
+            Lane::Solicited => self.send_solicited(slot),
+        })
+    }
+
+    /// The lanes take turns; one where nobody waits loses its turn.
+    #[inline]
+    fn next_in_line(&self) -> Option<(Lane, u16)> {
+        let command = self.tasks.front(Lane::Commands).filter(|slot| self.may_send(*slot));
+        if !self.tasks.has_data_lanes() {
+            return command.map(|slot| (Lane::Commands, slot));
+        }
         let mut lane = self.turn;
-        for _ in 0..super::slab::LANES {
-            if let Some(slot) = self.tasks.front(lane)
-                && (lane != Lane::Commands || self.may_send(slot))
-            {
-                self.turn = lane.after();
-                return Some(match lane {
-                    Lane::Commands => self.send_command(slot),
-                    Lane::Unsolicited => self.send_unsolicited(slot),
-                    Lane::Solicited => self.send_solicited(slot),
-                });
+        for _ in 0..LANES {
+            let front = match lane {
+                Lane::Commands => command,
+                Lane::Unsolicited | Lane::Solicited => self.tasks.front(lane),
+            };
+            if let Some(slot) = front {
+                return Some((lane, slot));
             }
             lane = lane.after();
         }

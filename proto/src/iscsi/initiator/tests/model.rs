@@ -3,7 +3,7 @@
 //! Whatever is submitted, cancelled, lost by digest, refused and delayed: each task ends exactly once,
 //! and the session never takes a legal target for a liar.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use proptest::prelude::*;
 
@@ -41,7 +41,6 @@ struct World {
     functions: VecDeque<TaskManagementRequest>,
     pings: VecDeque<Itt>,
     open: BTreeMap<TaskId, Command>,
-    cancelled: BTreeSet<TaskId>,
 }
 
 impl World {
@@ -52,7 +51,6 @@ impl World {
             functions: VecDeque::new(),
             pings: VecDeque::new(),
             open: BTreeMap::new(),
-            cancelled: BTreeSet::new(),
         }
     }
 
@@ -82,11 +80,20 @@ impl World {
             return;
         };
         if much.is_multiple_of(4) {
-            self.cancelled.insert(id);
             self.lab.session.cancel(id);
         } else if much % 4 == 1 {
             let _ = self.lab.session.task_management(Tmf::AbortTask(id));
+        } else if much % 32 == 2 {
+            let _ = self.lab.session.task_management(Tmf::LunReset(LUN));
+        } else if much % 64 == 3 {
+            self.terminate();
         }
+    }
+
+    /// Another initiator resets the logical unit.
+    fn terminate(&mut self) {
+        self.held.clear();
+        self.lab.hear_async(AsyncEvent::TasksTerminated, &[]);
     }
 
     fn tick(&mut self, much: u16) {
@@ -107,7 +114,9 @@ impl World {
             }
             InitiatorPdu::NopOut(pdu) => {
                 assert_eq!(pdu.cmd_sn, self.lab.exp_cmd_sn);
-                self.pings.push_back(pdu.itt);
+                if pdu.itt != Itt::NONE {
+                    self.pings.push_back(pdu.itt);
+                }
             }
             other => panic!("nobody asked for {other:?}"),
         }
@@ -244,6 +253,8 @@ impl World {
             self.transmit();
             self.serve(round as u8, 7001);
             self.answer(1);
+            // The session learns of an open window by whatever comes.
+            self.tick(0);
             self.events();
         }
         let state = self.lab.session.state();
@@ -263,7 +274,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
     fn every_task_ends_exactly_once(

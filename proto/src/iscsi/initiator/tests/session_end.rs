@@ -303,6 +303,34 @@ fn discovery_is_text_and_nothing_else() {
 }
 
 #[test]
+fn rfc_point_18_a_rejected_text_request_leaves_no_hole_behind() {
+    for is_counted in [true, false] {
+        let mut lab = lab();
+        lab.session.text(Vec::new()).unwrap();
+        let request = lab.session.poll_transmit(0).unwrap();
+        lab.exp_cmd_sn = lab.exp_cmd_sn.plus(u32::from(is_counted));
+        let reason = RejectReason::OutOfResources;
+        lab.hear_reject(reason, &request.bhs);
+        let text = Event::Text(TextOutcome::Rejected(reason));
+        let failed = Event::Failed(Failure::Rejected(reason));
+        assert_eq!(lab.events(), [if is_counted { text } else { failed }]);
+    }
+}
+
+#[test]
+fn rfc_point_18_a_rejected_ping_comes_again_when_the_silence_lasts() {
+    let mut lab = lab();
+    lab.session.ping();
+    let ping = lab.session.poll_transmit(0).unwrap();
+    lab.hear_reject(RejectReason::ImmediateCommandReject, &ping.bhs);
+    assert_eq!(lab.next(), None);
+    lab.wait(2 * SECOND);
+    let again = lab.next_nop();
+    lab.hear(TargetPdu::NopIn(lab.nop_in(again.itt, Ttt::NONE, 0)), &[]).unwrap();
+    assert!(matches!(lab.event(), Event::Pong { .. }));
+}
+
+#[test]
 fn endless_text_is_cut_off() {
     let mut lab = lab();
     lab.session.text(Vec::new()).unwrap();
