@@ -11,6 +11,9 @@ use super::*;
 use crate::iscsi::initiator as ini;
 
 const TASKS: u16 = 12;
+/// The choices of a Data-Out and a Data-In whose digest does not fit.
+const SPOILED_OUT: u8 = 100;
+const SPOILED_IN: u8 = 110;
 
 #[derive(Clone, Debug)]
 struct Job {
@@ -38,6 +41,7 @@ struct Pair {
     executing: VecDeque<Command>,
     leaving: VecDeque<TaskId>,
     salt: u8,
+    spoiled: u32,
     completed: usize,
     is_pinging: bool,
     is_closed: bool,
@@ -78,6 +82,7 @@ impl Pair {
             executing: VecDeque::new(),
             leaving: VecDeque::new(),
             salt: 0,
+            spoiled: 0,
             completed: 0,
             is_pinging: false,
             is_closed: false,
@@ -88,10 +93,10 @@ impl Pair {
         match choice % 7 {
             0 => self.submit(),
             1 => self.initiator_sends(),
-            2 => self.target_receives(),
+            2 => self.target_receives(choice == SPOILED_OUT),
             3 => self.complete(choice),
             4 => self.target_sends(),
-            5 => self.initiator_receives(),
+            5 => self.initiator_receives(choice == SPOILED_IN),
             _ => self.confirm(),
         }
     }
@@ -146,8 +151,11 @@ impl Pair {
         true
     }
 
-    fn target_receives(&mut self) -> bool {
+    fn target_receives(&mut self, is_spoiled: bool) -> bool {
         let Some((bhs, data)) = self.to_target.pop_front() else { return false };
+        let is_spoiled = is_spoiled && opcode(&bhs) == Some(Opcode::DataOut);
+        let outcome = if is_spoiled { DataOutcome::DigestError } else { DataOutcome::Arrived };
+        self.spoiled += u32::from(is_spoiled);
         let receive = self.target.handle_header(&bhs, 0).unwrap();
         let mut inline: &[u8] = &[];
         match receive {
@@ -163,7 +171,7 @@ impl Pair {
             Receive::Discard { .. } | Receive::Nothing => {}
         }
         if receive != Receive::Nothing {
-            self.target.handle_data(DataOutcome::Arrived, inline, 0).unwrap();
+            self.target.handle_data(outcome, inline, 0).unwrap();
         }
         self.target_events();
         true
@@ -242,8 +250,12 @@ impl Pair {
         true
     }
 
-    fn initiator_receives(&mut self) -> bool {
+    fn initiator_receives(&mut self, is_spoiled: bool) -> bool {
         let Some((bhs, data)) = self.to_initiator.pop_front() else { return false };
+        let is_spoiled = is_spoiled && opcode(&bhs) == Some(Opcode::DataIn);
+        let outcome =
+            if is_spoiled { ini::DataOutcome::DigestError } else { ini::DataOutcome::Arrived };
+        self.spoiled += u32::from(is_spoiled);
         let receive = self.initiator.handle_header(&bhs, 0).unwrap();
         let mut inline: &[u8] = &[];
         match receive {
@@ -257,7 +269,7 @@ impl Pair {
             }
         }
         if receive != ini::Receive::Nothing {
-            self.initiator.handle_data(ini::DataOutcome::Arrived, inline, 0).unwrap();
+            self.initiator.handle_data(outcome, inline, 0).unwrap();
         }
         self.cancel_some();
         self.initiator_events();
@@ -293,6 +305,10 @@ impl Pair {
             ini::Outcome::Good { residual, moved } => {
                 assert!(!job.fails);
                 (residual, moved)
+            }
+            ini::Outcome::Retry => return assert!(self.spoiled > 0),
+            ini::Outcome::Status { sense: Some(sense), .. } if sense.as_slice()[12] == 0x47 => {
+                return assert!(self.spoiled > 0 && job.direction == ini::Direction::Write);
             }
             ini::Outcome::Status { status, residual, moved, sense } => {
                 assert!(job.fails && status == Status::CheckCondition);
