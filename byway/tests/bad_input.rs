@@ -183,7 +183,6 @@ fn a_device_that_disappears_is_reported_and_ends_the_run() {
     }
 }
 
-
 /// The most completions that a ring of process `pid` has seen, as the kernel shows them in `fdinfo`;
 /// without end where the process is gone.
 fn completions(pid: u32) -> u64 {

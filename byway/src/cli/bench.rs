@@ -109,7 +109,7 @@ fn sweep_words(words: &WordArgs) -> Result<(WordArgs, Range), Failure> {
 /// Opens the device; for writing only where something is written.
 pub(super) fn device(uri: &str, spec: &RunSpec) -> Result<Arc<dyn BlockDevice>, Failure> {
     let uri: Uri = uri.parse()?;
-    let writes = spec.jobs.iter().any(|job| job.pattern.writes());
+    let writes = spec.fill || spec.jobs.iter().any(|job| job.pattern.writes());
     Ok(open_with(&uri, OpenOptions { read_only: !writes })?)
 }
 

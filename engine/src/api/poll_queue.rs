@@ -1,7 +1,7 @@
 //! The level without futures: the application's thread submits and polls.
 //!
 //! The thread that opens the queue is its core; no other thread is started. Nothing moves unless
-//! `poll` or `wait` is called.
+//! `poll` or `wait` is called; they run the tasks of devices that have some.
 
 use std::rc::Rc;
 
@@ -58,7 +58,9 @@ impl PollQueue {
     pub fn poll(&mut self, done: &mut Completions) -> usize {
         let before = done.len();
         self.channel.flush_submissions();
+        self.core.run_tasks();
         self.core.drive_ring(None);
+        self.core.run_tasks();
         self.channel.poll(done);
         done.len() - before
     }
@@ -69,10 +71,12 @@ impl PollQueue {
         let before = done.len();
         let deadline = self.core.now().saturating_add(timeout_ns);
         self.channel.flush_submissions();
+        self.core.run_tasks();
         loop {
             let now = self.core.now();
-            let channel = &*self.channel;
-            self.core.drive_ring_until(now, || wake_at(channel, deadline));
+            let (channel, core) = (&*self.channel, &*self.core);
+            core.drive_ring_until(now, || wake_at(core, channel, deadline));
+            self.core.run_tasks();
             self.channel.poll(done);
             let got = done.len() - before;
             self.core.note_poll(got > 0);
@@ -109,11 +113,13 @@ impl PollQueue {
     }
 }
 
-/// Until when the channel lets its core sleep; `None` for not at all.
-fn wake_at(channel: &dyn Channel, deadline: u64) -> Option<u64> {
+/// Until when the channel and the core's tasks let the core sleep; `None` for not at all.
+fn wake_at(core: &Core, channel: &dyn Channel, deadline: u64) -> Option<u64> {
+    let due = core.next_due().unwrap_or(u64::MAX).min(deadline);
     match channel.wait_source() {
+        _ if core.has_work() => None,
         WaitSource::Poll => None,
-        WaitSource::Until(ns) => Some(ns.min(deadline)),
-        WaitSource::Ring => Some(deadline),
+        WaitSource::Until(ns) => Some(ns.min(due)),
+        WaitSource::Ring => Some(due),
     }
 }

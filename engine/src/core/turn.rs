@@ -75,13 +75,7 @@ impl Core {
     /// nothing is left to do, waits for the next event first.
     pub fn turn(self: &Rc<Self>, may_sleep: bool) -> Progress {
         let _current = enter_core(self.id);
-        let mut busy = self.handle_mail();
-        busy |= self.fire_timers();
-        if self.executor.has_ready() {
-            self.remote.pulse.beat();
-            busy |= self.executor.run(|| self.clock.now()) > 0;
-            self.remote.pulse.beat();
-        }
+        let busy = self.run_ready();
         self.polled.borrow().iter().for_each(|polled| polled.flush());
         let rested = !busy || self.config.poll_mode == PollMode::Never;
         let wanted = self.stay_awake.replace(false);
@@ -91,6 +85,27 @@ impl Core {
         let busy = busy || reaped > 0 || polled > 0;
         self.note_progress(busy);
         if busy { Progress::Busy } else { Progress::Idle }
+    }
+
+    /// Runs what is ready besides the ring: mail, timers and tasks; true where anything was. For a
+    /// thread that polls its channels itself, some of which have tasks behind them.
+    pub(crate) fn run_tasks(self: &Rc<Self>) -> bool {
+        if self.executor.is_empty() && self.timers.borrow().is_empty() {
+            return false;
+        }
+        let _current = enter_core(self.id);
+        self.run_ready()
+    }
+
+    fn run_ready(self: &Rc<Self>) -> bool {
+        let mut busy = self.handle_mail();
+        busy |= self.fire_timers();
+        if self.executor.has_ready() {
+            self.remote.pulse.beat();
+            busy |= self.executor.run(|| self.clock.now()) > 0;
+            self.remote.pulse.beat();
+        }
+        busy
     }
 
     fn note_progress(&self, busy: bool) {

@@ -5,15 +5,19 @@
 //! memory that the kernel may still write is never given to anybody else.
 
 mod arena;
+mod crc;
 mod free_list;
 mod lease;
 mod region;
 mod segment;
+mod strip;
 
 pub use arena::{Arena, ArenaConfig, ArenaStats, LEASE_LEN_MAX, LEASE_LEN_MIN, PageKind};
+pub use crc::Crc32c;
 pub use lease::Lease;
 pub use region::{Region, RegionId};
 pub use segment::Segment;
+pub use strip::Strip;
 
 #[cfg(test)]
 mod tests;

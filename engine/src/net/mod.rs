@@ -10,10 +10,12 @@
 mod address;
 mod buffer_ring;
 mod error;
+mod inbox;
 mod kernel;
 mod lane;
 mod listener;
 mod message;
+mod outbox;
 mod pool;
 mod receiver;
 mod request;
@@ -24,7 +26,9 @@ mod unix;
 
 pub use address::Address;
 pub use error::{NetError, NetErrorKind};
+pub use inbox::{INBOX_LEN, Inbox};
 pub use listener::{ListenOptions, Listener};
+pub use outbox::{OUTBOX_COPY_MAX, Outbox};
 pub use pool::{CHUNKS_MAX, Chunk, PoolOptions, ReceivePool};
 pub use receiver::Receiver;
 pub use stream::Stream;

@@ -147,6 +147,20 @@ impl Stream {
         }
     }
 
+    /// Ends both directions, so that what is under way comes back with its buffers. The connection
+    /// itself ends with the drop.
+    pub fn shutdown(&self) -> Result<(), NetError> {
+        match &self.inner {
+            Inner::Kernel(stream) => {
+                stream.set("end the stream", |socket| socket.shutdown(Shutdown::Both))
+            }
+            Inner::Sim(stream) => {
+                stream.end().shutdown();
+                Ok(())
+            }
+        }
+    }
+
     /// Whether small sends leave at once (TCP; no effect on Unix sockets).
     pub fn set_nodelay(&self, on: bool) -> Result<(), NetError> {
         let doing = "set TCP_NODELAY";
@@ -158,6 +172,23 @@ impl Stream {
     pub fn set_quickack(&self, on: bool) -> Result<(), NetError> {
         let doing = "set TCP_QUICKACK";
         self.kernel().map_or(Ok(()), |s| s.set_tcp(doing, |socket| socket.set_tcp_quickack(on)))
+    }
+
+    /// Lets the drop reset the connection instead of ending it in order, so that nothing that was
+    /// sent before arrives after a successor's bytes (TCP; no effect on Unix sockets and in the
+    /// simulation).
+    pub fn set_reset_on_drop(&self) -> Result<(), NetError> {
+        let doing = "set SO_LINGER";
+        let now = Some(std::time::Duration::ZERO);
+        self.kernel().map_or(Ok(()), |s| s.set_tcp(doing, |socket| socket.set_linger(now)))
+    }
+
+    /// For how long sent bytes may stay unacknowledged before the connection fails (TCP; no effect
+    /// on Unix sockets and in the simulation).
+    pub fn set_user_timeout(&self, ms: u32) -> Result<(), NetError> {
+        let (doing, span) = ("set TCP_USER_TIMEOUT", std::time::Duration::from_millis(ms.into()));
+        let set = |socket: socket2::SockRef<'_>| socket.set_tcp_user_timeout(Some(span));
+        self.kernel().map_or(Ok(()), |s| s.set_tcp(doing, set))
     }
 
     /// The peer's address; for an accepted Unix stream, the listener's.

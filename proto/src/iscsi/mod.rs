@@ -4,6 +4,7 @@
 
 pub mod initiator;
 pub mod negotiate;
+pub mod framing;
 pub mod pdu;
 pub mod target;
 pub mod text;
