@@ -2,9 +2,9 @@
 //!
 //! Headers are 48 bytes on the wire and structs with legal meaning here; payload never enters.
 
+pub mod framing;
 pub mod initiator;
 pub mod negotiate;
-pub mod framing;
 pub mod pdu;
 pub mod target;
 pub mod text;
