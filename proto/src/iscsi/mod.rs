@@ -6,8 +6,6 @@ pub mod chap;
 pub mod framing;
 pub mod initiator;
 pub mod login;
-pub mod framing;
-pub mod initiator;
 pub mod negotiate;
 pub mod pdu;
 pub mod target;
