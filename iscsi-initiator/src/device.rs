@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use byway_engine::block::{BlockDevice, Capabilities, Channel, DeviceInfo, Io, Op};
 use byway_engine::core::{Core, CoreConfig};
+use byway_engine::net::{INBOX_LEN, Inbox, OUTBOX_COPY_MAX, Outbox};
 use byway_engine::reactor::Reactor;
 use byway_engine::{ErrorKind, SetupError};
 
@@ -19,6 +20,8 @@ use crate::path;
 use crate::status::PathStatus;
 use crate::survey::{self, Survey};
 
+/// Memory for logins and the initiator's own commands, in bytes: a chunk of the arena for each length.
+const SMALL_LEN: usize = 8 << 20;
 /// The longest read or write in bytes where the target names no limit.
 const IO_LEN_MAX: u64 = 1 << 20;
 
@@ -84,6 +87,20 @@ impl IscsiDevice {
     }
 }
 
+impl IscsiDevice {
+    /// Every path must find its memory, now and whenever it logs in again.
+    fn check_memory(&self, core: &Rc<Core>) -> Result<(), SetupError> {
+        let paths = self.shared.config.portals.iter();
+        let taken: Vec<_> = paths.map(|_| (Outbox::new(core), Inbox::new(core))).collect();
+        if taken.iter().all(|(outbox, inbox)| outbox.is_some() && inbox.is_some()) {
+            return Ok(());
+        }
+        let need = self.memory_len() >> 20;
+        let problem = format!("a channel takes {need} MiB, more than the core's arena has left");
+        Err(SetupError::new(&self.shared.config.name, problem, "enlarge the arena"))
+    }
+}
+
 fn check(config: &IscsiConfig) -> Result<(), SetupError> {
     if config.depth == 0 || config.depth > TASKS_MAX {
         let problem = format!("a depth of {} is not served", config.depth);
@@ -93,7 +110,7 @@ fn check(config: &IscsiConfig) -> Result<(), SetupError> {
 }
 
 /// Nobody: the commands of a probe are its own.
-struct Nobody;
+pub(crate) struct Nobody;
 
 impl Sink for Nobody {
     fn ended(
@@ -265,7 +282,13 @@ impl BlockDevice for IscsiDevice {
         }
     }
 
+    fn memory_len(&self) -> usize {
+        let path = (2 * OUTBOX_COPY_MAX + INBOX_LEN) as usize;
+        self.shared.config.portals.len() * path.next_power_of_two() + SMALL_LEN
+    }
+
     fn open_channel(&self, core: &Rc<Core>) -> Result<Box<dyn Channel>, SetupError> {
+        self.check_memory(core)?;
         let channel = self.shared.take_number();
         let dispatcher = Dispatcher::new(core, &self.shared);
         Ok(Box::new(IscsiChannel::open(dispatcher, channel)))
