@@ -3,4 +3,6 @@
 //! Headers are 48 bytes on the wire and structs with legal meaning here; payload never enters.
 
 pub mod framing;
+pub mod negotiate;
 pub mod pdu;
+pub mod text;
