@@ -12,5 +12,6 @@ extern crate alloc;
 extern crate std;
 
 pub mod iscsi;
+pub mod reservation;
 pub mod scsi;
 pub mod serial;

@@ -3,10 +3,13 @@
 //! An initiator builds command blocks and parses what comes back; a target does the reverse. Both
 //! use the same tables, so a round trip is a test of both.
 
+pub mod cdb;
 mod lun;
+pub mod opcode;
 pub mod sense;
 mod status;
 
+pub use cdb::Command;
 pub use lun::Lun;
 pub use sense::{Sense, SenseCode, SenseKey};
 pub use status::Status;
