@@ -4,6 +4,8 @@
 
 pub mod framing;
 pub mod negotiate;
+pub mod chap;
+pub mod login;
 pub mod pdu;
 pub mod target;
 pub mod text;
