@@ -4,10 +4,12 @@
 //! use the same tables, so a round trip is a test of both.
 
 pub mod cdb;
+pub mod data;
 mod lun;
 pub mod opcode;
 pub mod sense;
 mod status;
+pub mod unit;
 
 pub use cdb::Command;
 pub use lun::Lun;
