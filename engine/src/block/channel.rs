@@ -44,6 +44,8 @@ pub enum DeviceEvent {
         /// The new size in bytes.
         size: u64,
     },
+    /// Somebody changed registrations or the reservation: read them again.
+    ReservationsChanged,
 }
 
 /// One core's way into a device.

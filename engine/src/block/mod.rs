@@ -8,6 +8,7 @@
 mod channel;
 mod cursor;
 mod extent;
+mod gate;
 mod info;
 mod io;
 mod payload;
@@ -21,6 +22,7 @@ pub mod wrap;
 
 pub use channel::{BlockDevice, Channel, DeviceEvent, WaitSource};
 pub use extent::{Extent, ExtentKind};
+pub use gate::{Closing, WriteGate};
 pub use info::{Capabilities, DeviceInfo};
 pub use io::{Completion, Completions, Io, IoResult, Op, Outcome};
 pub use payload::{Payload, SEGMENTS_MAX, SegmentList};

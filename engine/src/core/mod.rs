@@ -7,6 +7,8 @@ mod clock;
 mod config;
 mod counters;
 mod polled;
+mod random;
+mod signal;
 mod sleep;
 mod turn;
 
@@ -14,6 +16,7 @@ pub use clock::Clock;
 pub use config::{CoreConfig, PollMode};
 pub use counters::CoreCounters;
 pub use polled::Polled;
+pub use signal::{Signal, within};
 pub use sleep::{Sleep, YieldNow, yield_now};
 pub use turn::Progress;
 

@@ -147,6 +147,20 @@ impl Stream {
         }
     }
 
+    /// Ends both directions, so that what is under way comes back with its buffers. The connection
+    /// itself ends with the drop.
+    pub fn shutdown(&self) -> Result<(), NetError> {
+        match &self.inner {
+            Inner::Kernel(stream) => {
+                stream.set("end the stream", |socket| socket.shutdown(Shutdown::Both))
+            }
+            Inner::Sim(stream) => {
+                stream.end().shutdown();
+                Ok(())
+            }
+        }
+    }
+
     /// Whether small sends leave at once (TCP; no effect on Unix sockets).
     pub fn set_nodelay(&self, on: bool) -> Result<(), NetError> {
         let doing = "set TCP_NODELAY";

@@ -46,6 +46,11 @@ impl SimHost {
         self.life
     }
 
+    /// Random bytes, as the seed decides.
+    pub(crate) fn random(&self, bytes: &mut [u8]) {
+        self.net.borrow_mut().random(bytes);
+    }
+
     pub(super) fn net(&self) -> &RefCell<Net> {
         &self.net
     }

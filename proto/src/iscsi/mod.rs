@@ -2,10 +2,10 @@
 //!
 //! Headers are 48 bytes on the wire and structs with legal meaning here; payload never enters.
 
-pub mod framing;
-pub mod negotiate;
 pub mod chap;
 pub mod login;
+pub mod negotiate;
+pub mod framing;
 pub mod pdu;
 pub mod target;
 pub mod text;

@@ -65,6 +65,12 @@ pub(super) struct Net {
 }
 
 impl Net {
+    pub(super) fn random(&mut self, bytes: &mut [u8]) {
+        for piece in bytes.chunks_mut(8) {
+            piece.copy_from_slice(&self.rng.next_u64().to_le_bytes()[..piece.len()]);
+        }
+    }
+
     pub(super) fn new(config: NetConfig, clock: Clock, rng: Rng, trace: Trace) -> Net {
         Net {
             config,

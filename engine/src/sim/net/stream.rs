@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use super::super::SimHost;
 use super::end::{End, Phase};
@@ -158,6 +158,17 @@ impl SimStream {
             net.send(self.end, What::Fin);
         }
         Ok(())
+    }
+
+    /// Ends both directions at once, with a reset for the peer; what is under way here fails.
+    pub fn shutdown(&self) {
+        let mut net = self.host.net().borrow_mut();
+        let Some(end) = net.ends.get_mut(&self.end) else { return };
+        let was_open = end.phase == Phase::Open;
+        end.fail(NetErrorKind::Reset).for_each(Waker::wake);
+        if was_open {
+            net.send(self.end, What::Reset);
+        }
     }
 
     fn with_end<T>(

@@ -19,6 +19,8 @@ pub enum ChapError {
     },
     /// Our own configuration has one secret for both directions.
     EqualSecrets,
+    /// Our own configuration has a name that is empty, above 255 bytes, or has a zero byte.
+    BadOwnName,
     /// Our own configuration allows no algorithm at all.
     NoAlgorithms,
     /// The peer left out a key that belongs to this step.
@@ -84,6 +86,7 @@ impl ChapError {
         use ChapError::*;
         match self {
             EqualSecrets => "both directions have the same CHAP secret: choose a second one",
+            BadOwnName => "our own CHAP name is empty, above 255 bytes, or has a zero byte",
             NoAlgorithms => "no CHAP algorithm is allowed: name at least one",
             NoCommonAlgorithm => "no CHAP algorithm is allowed on both sides",
             AlgorithmNotOffered => "the target chose a CHAP algorithm that was not offered",

@@ -13,6 +13,7 @@ use super::keys::need;
 use super::secret::check_distinct;
 use super::value::{binary, equal_in_constant_time, small_number};
 use super::{Algorithm, Challenge, ChapError, ChapKeys, Credentials, KeyValue, Peer};
+use crate::iscsi::text::encode_hex;
 
 /// The machine. It is fed the target's keys and says what to answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -36,12 +37,13 @@ impl ChapInitiator {
     /// the challenge. `algorithms` are offered in this order.
     ///
     /// # Errors
-    /// `EqualSecrets` and `NoAlgorithms`.
+    /// `EqualSecrets`, `BadOwnName` and `NoAlgorithms`.
     pub fn new(
         own: Credentials,
         peer: Option<(Peer, Challenge)>,
         algorithms: &[Algorithm],
     ) -> Result<ChapInitiator, ChapError> {
+        own.check_name()?;
         if let Some((peer, _)) = &peer {
             check_distinct(&own.secret, &peer.secret)?;
         }
@@ -88,7 +90,8 @@ impl ChapInitiator {
         let id = small_number("CHAP_I", need("CHAP_I", keys.i)?)?;
         let challenge = binary("CHAP_C", need("CHAP_C", keys.c)?)?;
         let sent = self.own.secret.response(algorithm, id, &challenge);
-        let mut answer = Vec::from([("CHAP_N", self.own.name.clone()), ("CHAP_R", encode_hex(&sent))]);
+        let mut answer =
+            Vec::from([("CHAP_N", self.own.name.clone()), ("CHAP_R", encode_hex(&sent))]);
         let Some((_, own)) = &self.peer else { return Ok((answer, State::Done)) };
         let bytes = own.bytes(algorithm);
         // The target cannot have foreseen ours: somebody drew the same bytes twice.

@@ -12,6 +12,7 @@ use core::hint::black_box;
 
 use super::value::equal_in_constant_time;
 use super::{Algorithm, ChapError};
+use crate::iscsi::text::VALUE_LEN_MAX;
 
 /// The shortest secret in bytes: 96 bits.
 pub const SECRET_LEN_MIN: usize = 12;
@@ -76,6 +77,14 @@ pub struct Credentials {
     pub name: String,
     /// What the peer knows as well.
     pub secret: Secret,
+}
+
+impl Credentials {
+    /// A name that no text can carry is a mistake of the configuration.
+    pub(super) fn check_name(&self) -> Result<(), ChapError> {
+        let is_legal = (1..=VALUE_LEN_MAX).contains(&self.name.len()) && !self.name.contains('\0');
+        if is_legal { Ok(()) } else { Err(ChapError::BadOwnName) }
+    }
 }
 
 /// What is demanded of the peer.

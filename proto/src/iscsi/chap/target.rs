@@ -14,6 +14,7 @@ use super::keys::need;
 use super::secret::check_distinct;
 use super::value::{binary, equal_in_constant_time, small_number};
 use super::{Algorithm, Challenge, ChapError, ChapKeys, Credentials, KeyValue, Peer, Secret};
+use crate::iscsi::text::encode_hex;
 
 /// The machine. It is fed the initiator's keys and says what to answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -38,7 +39,7 @@ impl ChapTarget {
     /// initiator's list the first algorithm is taken that is in `algorithms`.
     ///
     /// # Errors
-    /// `EqualSecrets` and `NoAlgorithms`.
+    /// `EqualSecrets`, `BadOwnName` and `NoAlgorithms`.
     pub fn new(
         peer: Peer,
         own: Option<Credentials>,
@@ -46,6 +47,7 @@ impl ChapTarget {
         challenge: Challenge,
     ) -> Result<ChapTarget, ChapError> {
         if let Some(own) = &own {
+            own.check_name()?;
             check_distinct(&own.secret, &peer.secret)?;
         }
         if algorithms.is_empty() {

@@ -240,6 +240,14 @@ fn a_target_without_credentials_refuses_mutual_chap() {
 }
 
 #[test]
+fn a_name_that_cannot_be_sent_is_refused() {
+    for bad in [String::new(), "n".repeat(256), "a\0b".into()] {
+        let refused = ChapInitiator::new(own(&bad, INITIATOR_SECRET), None, &DEFAULT_ALGORITHMS);
+        assert_eq!(refused, Err(ChapError::BadOwnName));
+    }
+}
+
+#[test]
 fn nothing_prints_a_secret() {
     let printed =
         format!("{:?} {:?}", initiator(true, &DEFAULT_ALGORITHMS), target(&[Algorithm::Md5]));

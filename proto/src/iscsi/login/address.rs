@@ -9,8 +9,8 @@ use core::net::{IpAddr, Ipv6Addr};
 
 /// The port where none is named, assigned by IANA.
 pub const PORT_DEFAULT: u16 = 3260;
-/// The longest host name in bytes (RFC 1035 section 2.3.4).
-const HOST_LEN_MAX: usize = 253;
+/// The longest host name in bytes: with port and tag it still is a value that a text can carry.
+const HOST_LEN_MAX: usize = 240;
 
 /// A host by its address or its name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

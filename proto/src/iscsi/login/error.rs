@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::{LOGIN_ROUNDS_MAX, remedy};
 use crate::iscsi::chap::ChapError;
-use crate::iscsi::negotiate::NegotiateError;
+use crate::iscsi::negotiate::NegotiationError;
 use crate::iscsi::pdu::{LoginStatus, PduError};
 use crate::iscsi::text::TextError;
 
@@ -52,15 +52,10 @@ pub enum LoginError {
     TextInsteadOfEmpty,
     /// Text that cannot be read.
     Text(TextError),
-    /// A text beyond its limit in bytes.
-    TextTooLong {
-        /// The limit.
-        max: usize,
-    },
     /// More than `LOGIN_ROUNDS_MAX` rounds.
     TooManyRounds,
     /// The operational keys do not fit together.
-    Negotiation(NegotiateError),
+    Negotiation(NegotiationError),
     /// Authentication failed; the error says at which end.
     Chap(ChapError),
     /// No way of authentication that both sides accept.
@@ -108,8 +103,8 @@ impl From<TextError> for LoginError {
     }
 }
 
-impl From<NegotiateError> for LoginError {
-    fn from(error: NegotiateError) -> LoginError {
+impl From<NegotiationError> for LoginError {
+    fn from(error: NegotiationError) -> LoginError {
         LoginError::Negotiation(error)
     }
 }
@@ -124,7 +119,6 @@ impl fmt::Display for LoginError {
             Pdu(error) => write!(f, "{error}"),
             Mismatch(field) => write!(f, "the peer's {field:?} does not fit this login"),
             Text(error) => write!(f, "{error}"),
-            TextTooLong { max } => write!(f, "the peer sent a text of more than {max} bytes"),
             TooManyRounds => write!(f, "the login is not done after {LOGIN_ROUNDS_MAX} rounds"),
             Negotiation(error) => write!(f, "{error}"),
             Chap(error) => write!(f, "{error}"),

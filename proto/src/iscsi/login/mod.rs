@@ -6,6 +6,7 @@
 
 mod address;
 mod directory;
+pub mod discovery;
 mod error;
 pub mod initiator;
 mod keys;
@@ -13,6 +14,8 @@ mod parts;
 mod redirect;
 mod remedy;
 pub mod target;
+#[cfg(test)]
+mod tests;
 
 pub use address::{Host, PORT_DEFAULT, TargetAddress};
 pub use directory::{Access, Authentication, ChapTerms, Directory, Presence, TargetEntry};

@@ -34,9 +34,8 @@ impl RedirectTrail {
     /// # Errors
     /// `RedirectLoop` where the portal was tried before, or after `REDIRECTS_MAX` steps.
     pub fn follow(&mut self, redirect: &Redirect) -> Result<(), LoginError> {
-        let same = |seen: &TargetAddress| {
-            seen.host == redirect.to.host && seen.port == redirect.to.port
-        };
+        let same =
+            |seen: &TargetAddress| seen.host == redirect.to.host && seen.port == redirect.to.port;
         if self.seen.iter().any(same) || self.seen.len() > REDIRECTS_MAX {
             return Err(LoginError::RedirectLoop);
         }

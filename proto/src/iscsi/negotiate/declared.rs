@@ -4,7 +4,7 @@
 use alloc::string::{String, ToString};
 
 use super::key::RECV_LENGTHS;
-use super::{Key, SessionType, number};
+use super::{Key, SessionParams, SessionType, number};
 use crate::iscsi::text::IscsiName;
 
 /// What is known by declaration, from either side.
@@ -21,6 +21,16 @@ pub(super) struct Declared {
 }
 
 impl Declared {
+    /// What may be declared again in full-feature phase.
+    pub(super) fn of(params: &SessionParams) -> Declared {
+        Declared {
+            initiator_alias: params.initiator_alias.clone(),
+            target_alias: params.target_alias.clone(),
+            peer_recv_len: Some(params.max_send_data_segment_len),
+            ..Declared::default()
+        }
+    }
+
     /// Takes a declaration of the peer; false where the value is illegal.
     pub(super) fn take(&mut self, key: Key, value: &str) -> bool {
         self.set(key, value).is_some()

@@ -1,6 +1,7 @@
 //! The keys of RFC 7143 section 13 and RFC 7144: names, who sends them, when.
 
 use super::rule::Rule;
+use crate::iscsi::text::REJECT;
 
 /// A key that this module negotiates or declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,7 +52,7 @@ pub enum Key {
     SessionType,
     /// 13.23: TaskReporting.
     TaskReporting,
-    /// RFC 7144 section 7.1: iSCSIProtocolLevel.
+    /// 13.24 and RFC 7144: iSCSIProtocolLevel.
     ProtocolLevel,
 }
 
@@ -224,4 +225,13 @@ pub(super) const RECV_LENGTHS: core::ops::RangeInclusive<u32> = LENGTH_MIN..=LEN
 #[must_use]
 pub fn is_security_key(name: &str) -> bool {
     name == "AuthMethod" || ["CHAP_", "KRB_", "SRP_", "SPKM_"].iter().any(|p| name.starts_with(p))
+}
+
+/// The answer to a key of RFC 3720 that RFC 7143 section 13.25 took back: no markers.
+pub(super) fn obsolete_answer(name: &str) -> Option<&'static str> {
+    match name {
+        "IFMarker" | "OFMarker" => Some("No"),
+        "IFMarkInt" | "OFMarkInt" => Some(REJECT),
+        _ => None,
+    }
 }

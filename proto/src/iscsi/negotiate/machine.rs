@@ -9,6 +9,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::declared::{Declared, session_type_name};
+use super::key::obsolete_answer;
 use super::rule::{Illegal, Rule};
 use super::{
     DigestPolicy, Key, Limits, NegotiationError, Offer, Operational, Phase, Sender, SessionParams,
@@ -19,7 +20,7 @@ use crate::iscsi::text::{
 };
 
 /// How many unknown keys of one text are answered.
-const UNKNOWN_KEYS_MAX: usize = 256;
+pub(super) const UNKNOWN_KEYS_MAX: usize = 256;
 
 /// What this side offered and did not get.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -157,7 +158,7 @@ impl Negotiation {
                 None if unknown == UNKNOWN_KEYS_MAX => return Err(NegotiationError::TooManyKeys),
                 None => {
                     unknown += 1;
-                    out.push(&pair.key, NOT_UNDERSTOOD);
+                    out.push(&pair.key, obsolete_answer(&pair.key).unwrap_or(NOT_UNDERSTOOD));
                 }
             }
         }

@@ -8,6 +8,7 @@ mod boolean;
 mod declared;
 mod digest;
 mod error;
+mod full_feature;
 mod key;
 mod machine;
 mod number;
@@ -20,6 +21,7 @@ mod tests;
 
 pub use digest::DigestPolicy;
 pub use error::NegotiationError;
+pub use full_feature::redeclare;
 pub use key::{Key, Phase, Sender, is_security_key};
 pub use machine::{Negotiation, Refusal};
 pub use offer::{Limits, Offer, Operational};

@@ -203,6 +203,30 @@ fn unknown_keys_have_a_limit() {
     assert_eq!(error, Err(NegotiationError::TooManyKeys));
 }
 
+#[test]
+fn markers_are_a_thing_of_the_past() {
+    let text = "OFMarker=Yes IFMarker=No OFMarkInt=2048~8192";
+    let answers = answer(&mut Negotiation::target(limits()), text);
+    assert_eq!(answers.unwrap(), "OFMarker=No IFMarker=No OFMarkInt=Reject");
+}
+
+#[test]
+fn a_running_session_learns_of_longer_segments() {
+    let mut params = SessionParams::default();
+    let mut out = TextOut::new();
+    let text = pairs("MaxRecvDataSegmentLength=65536 InitiatorAlias=host SendTargets= X-a=1");
+    redeclare(&mut params, Sender::Target, &text, &mut out).unwrap();
+    assert_eq!(params.max_send_data_segment_len, 65536);
+    assert_eq!(params.initiator_alias.as_deref(), Some("host"));
+    assert_eq!(arrive(out), pairs("X-a=NotUnderstood"));
+    let late =
+        redeclare(&mut params, Sender::Target, &pairs("MaxBurstLength=512"), &mut TextOut::new());
+    assert_eq!(late, Err(NegotiationError::WrongPhase(Key::MaxBurstLength)));
+    let forged =
+        redeclare(&mut params, Sender::Target, &pairs("TargetAlias=a"), &mut TextOut::new());
+    assert_eq!(forged, Err(NegotiationError::WrongSender(Key::TargetAlias)));
+}
+
 fn digest() -> impl Strategy<Value = DigestPolicy> {
     let all =
         [DigestPolicy::Never, DigestPolicy::Allow, DigestPolicy::Prefer, DigestPolicy::Require];

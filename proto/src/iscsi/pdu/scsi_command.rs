@@ -97,9 +97,13 @@ pub struct ScsiCommand {
 
 impl ScsiCommand {
     /// The header.
+    ///
+    /// # Panics
+    /// Where unsolicited data are promised and nothing is written.
     #[must_use]
     #[inline]
     pub fn encode(&self) -> Bhs {
+        assert!(self.is_final || self.write, "only a write has unsolicited data");
         let flags = bit(self.is_final, FINAL) | bit(self.read, READ) | bit(self.write, WRITE);
         to_bhs(&Wire {
             opcode: Opcode::ScsiCommand.byte(self.immediate),
@@ -184,8 +188,9 @@ mod tests {
 
     #[test]
     fn unsolicited_data_need_a_write() {
-        let pdu = ScsiCommand { is_final: false, write: false, read: true, ..write() };
-        let error = ScsiCommand::decode(&pdu.encode()).unwrap_err();
+        let mut bhs = WIRE;
+        bhs[1] = 0x41;
+        let error = ScsiCommand::decode(&bhs).unwrap_err();
         assert_eq!((error.opcode, error.field), (1, Field::Final));
     }
 

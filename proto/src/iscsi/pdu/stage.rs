@@ -40,7 +40,12 @@ pub struct LoginFlags {
 }
 
 impl LoginFlags {
+    /// # Panics
+    /// With a transit that [`LoginFlags::decode`] refuses.
     pub(super) fn encode(self) -> u8 {
+        assert!(self.current != Stage::FullFeature, "a login has not reached full-feature phase");
+        assert!(self.next.is_none_or(|next| next > self.current), "a login goes forward");
+        assert!(self.next.is_none() || !self.is_continued, "no transit in the middle of keys");
         let next = self.next.map_or(0, |next| TRANSIT | next as u8);
         next | bit(self.is_continued, CONTINUE) | (self.current as u8) << 2
     }

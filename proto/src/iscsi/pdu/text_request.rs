@@ -53,8 +53,12 @@ pub struct TextRequest {
 
 impl TextRequest {
     /// The header.
+    ///
+    /// # Panics
+    /// Where the keys go on and yet are final.
     #[must_use]
     pub fn encode(&self) -> Bhs {
+        assert!(!(self.is_final && self.is_continued), "keys that go on are not final");
         to_bhs(&Wire {
             opcode: Opcode::TextRequest.byte(self.immediate),
             flags: bit(self.is_final, FINAL) | bit(self.is_continued, CONTINUE),

@@ -55,8 +55,12 @@ pub struct TextResponse {
 
 impl TextResponse {
     /// The header.
+    ///
+    /// # Panics
+    /// Where the keys go on and yet are final.
     #[must_use]
     pub fn encode(&self) -> Bhs {
+        assert!(!(self.is_final && self.is_continued), "keys that go on are not final");
         to_bhs(&Wire {
             opcode: Opcode::TextResponse.byte(false),
             flags: bit(self.is_final, FINAL) | bit(self.is_continued, CONTINUE),

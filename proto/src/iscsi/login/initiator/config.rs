@@ -1,27 +1,11 @@
 //! What an initiator brings to a login, and what it takes away.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::iscsi::chap::{Algorithm, Challenge, Credentials, Peer};
-use crate::iscsi::negotiate::{Offer, SessionParams};
+use crate::iscsi::negotiate::{Offer, Refusal, SessionParams};
 use crate::iscsi::pdu::{Isid, Itt};
-use crate::iscsi::text::IscsiName;
 use crate::serial::Serial;
-
-/// What the session is for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Purpose {
-    /// I/O with one target.
-    Normal {
-        /// Its name.
-        target_name: IscsiName,
-        /// The portal group that the portal is known to belong to, to be compared.
-        portal_group: Option<u16>,
-    },
-    /// Asking which targets there are.
-    Discovery,
-}
 
 /// How the two sides prove who they are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -53,12 +37,10 @@ impl Proof {
 /// One login.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LoginConfig {
-    /// InitiatorName.
-    pub initiator_name: IscsiName,
-    /// InitiatorAlias, for people.
-    pub initiator_alias: Option<String>,
-    /// What the session is for.
-    pub purpose: Purpose,
+    /// Who we are, where we log in, and the operational keys.
+    pub offer: Offer,
+    /// The portal group that the portal is known to belong to, to be compared.
+    pub portal_group: Option<u16>,
     /// Stable for a host and a path: the initiator port that reservations belong to.
     pub isid: Isid,
     /// 0 begins a session, or reinstates the one with this name, ISID and portal group.
@@ -67,8 +49,6 @@ pub struct LoginConfig {
     pub cid: u16,
     /// Who proves what.
     pub proof: Proof,
-    /// The operational keys.
-    pub offer: Offer,
     /// The tag of the whole login.
     pub itt: Itt,
     /// The first CmdSN of the session.
@@ -80,6 +60,8 @@ pub struct LoginConfig {
 pub struct LoginOutcome {
     /// What was agreed.
     pub params: SessionParams,
+    /// What we wanted and did not get.
+    pub refused: Vec<Refusal>,
     /// The target's part of the session identifier, not 0.
     pub tsih: u16,
     /// The CmdSN of the first command.

@@ -18,19 +18,19 @@ mod config;
 mod security;
 
 use alloc::boxed::Box;
-use alloc::string::String;
 
-pub use config::{LoginConfig, LoginOutcome, Proof, Purpose};
+pub use config::{LoginConfig, LoginOutcome, Proof};
 
 use super::parts::Outgoing;
 use super::{
     LOGIN_PART_LEN_MAX, LOGIN_ROUNDS_MAX, LoginError, Mismatch, Redirect, TargetAddress, keys,
 };
 use crate::iscsi::chap::ChapInitiator;
+use crate::iscsi::negotiate::Negotiation;
 use crate::iscsi::pdu::{
     Bhs, LoginClass, LoginFlags, LoginRequest, LoginResponse, LoginStatus, Stage,
 };
-use crate::iscsi::text::{Collector, Pair, TextOut, parse_number, parse_pairs};
+use crate::iscsi::text::{Collector, Pair, TextOut, parse_pairs};
 use crate::serial::Serial;
 
 /// The machine.
@@ -47,7 +47,7 @@ pub struct Login {
     is_awaiting: bool,
     rounds: u32,
     exp_stat_sn: Option<Serial>,
-    told: Told,
+    declared: keys::Declared,
     negotiation: Negotiation,
 }
 
@@ -60,13 +60,6 @@ enum State {
     Done(Box<LoginOutcome>),
     Redirected(Redirect),
     Failed,
-}
-
-/// What the target has told about itself, in whatever stage.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-struct Told {
-    alias: Option<String>,
-    portal_group: Option<u16>,
 }
 
 /// Where a login stands.
@@ -86,7 +79,7 @@ impl Login {
     /// Begins a login; the first request is ready to be sent.
     ///
     /// # Errors
-    /// What is wrong with the configuration of CHAP.
+    /// What is wrong with the configuration: CHAP, or an alias that cannot be sent.
     pub fn new(config: LoginConfig) -> Result<Login, LoginError> {
         Login::with_parts(config, LOGIN_PART_LEN_MAX)
     }
@@ -95,10 +88,14 @@ impl Login {
     /// of `LOGIN_PART_LEN_MAX`.
     ///
     /// # Errors
-    /// What is wrong with the configuration of CHAP.
+    /// As [`Login::new`].
     pub fn with_parts(config: LoginConfig, part_len: u32) -> Result<Login, LoginError> {
         security::chap(&config.proof)?;
-        let negotiation = Negotiation::new(&config);
+        let alias = config.offer.initiator_alias.as_deref();
+        if !alias.is_none_or(keys::is_sendable) {
+            return Err(LoginError::BadValue { key: "InitiatorAlias" });
+        }
+        let negotiation = Negotiation::initiator(config.offer.clone());
         let mut login = Login {
             config,
             state: State::Method,
@@ -109,7 +106,7 @@ impl Login {
             is_awaiting: false,
             rounds: 0,
             exp_stat_sn: None,
-            told: Told::default(),
+            declared: keys::Declared::default(),
             negotiation,
         };
         login.introduce();
@@ -240,34 +237,61 @@ impl Login {
         self.asked = None;
     }
 
+    /// A whole text of the target. Answers to what it offers are due in any stage.
     fn step(&mut self, pairs: &[Pair], response: &LoginResponse) -> Result<(), LoginError> {
-        self.listen(pairs)?;
+        let mut text = TextOut::new();
+        self.negotiation.handle(&self.declared.fresh(pairs), &mut text)?;
+        self.check_portal_group()?;
         let is_transit = response.flags.next.is_some();
         match core::mem::replace(&mut self.state, State::Failed) {
-            State::Method => self.method(pairs, is_transit),
-            State::Chap(chap) => self.chap(chap, keys, is_transit),
-            State::Leaving => self.leave(is_transit),
-            State::Operational => self.operational(pairs, response),
+            State::Method => self.method(pairs, text, is_transit),
+            State::Chap(chap) => self.chap(chap, pairs, text, is_transit),
+            State::Leaving => self.leave(text, is_transit),
+            State::Operational if is_transit => self.complete(&text, response),
+            State::Operational => {
+                self.say(text, Some(Stage::FullFeature));
+                self.state = State::Operational;
+                Ok(())
+            }
             State::Done(_) | State::Redirected(_) | State::Failed => Err(LoginError::OutOfTurn),
         }
     }
 
-    /// What a target may tell in any stage.
-    fn listen(&mut self, pairs: &[Pair]) -> Result<(), LoginError> {
-        if let Some(alias) = keys::get(pairs, "TargetAlias") {
-            self.told.alias = Some(alias.into());
-        }
-        let key = "TargetPortalGroupTag";
-        let Some(tag) = keys::get(pairs, key) else { return Ok(()) };
-        let told = parse_number(tag).and_then(|tag| u16::try_from(tag).ok());
-        let told = told.ok_or(LoginError::BadValue { key })?;
-        self.told.portal_group = Some(told);
-        match &self.config.purpose {
-            Purpose::Normal { portal_group: Some(expected), .. } if *expected != told => {
-                Err(LoginError::WrongPortalGroup { expected: *expected, told })
+    /// Another portal group is another target port: not the nexus that is meant (RFC 7143
+    /// section 6.3.1).
+    fn check_portal_group(&self) -> Result<(), LoginError> {
+        match (self.config.portal_group, self.negotiation.target_portal_group_tag()) {
+            (Some(expected), Some(told)) if expected != told => {
+                Err(LoginError::WrongPortalGroup { expected, told })
             }
             _ => Ok(()),
         }
+    }
+
+    fn enter_operational(&mut self, mut text: TextOut) {
+        self.negotiation.propose(&mut text);
+        self.state = State::Operational;
+        self.say(text, Some(Stage::FullFeature));
+    }
+
+    /// The last response. What is still to be answered cannot be answered any more.
+    fn complete(&mut self, text: &TextOut, response: &LoginResponse) -> Result<(), LoginError> {
+        if !text.is_empty() {
+            return Err(LoginError::Mismatch(Mismatch::Transit));
+        }
+        if response.tsih == 0 {
+            return Err(LoginError::Mismatch(Mismatch::Tsih));
+        }
+        self.state = State::Done(Box::new(LoginOutcome {
+            params: self.negotiation.finish()?,
+            refused: self.negotiation.refused().to_vec(),
+            tsih: response.tsih,
+            cmd_sn: self.config.cmd_sn,
+            exp_stat_sn: response.stat_sn.next(),
+            exp_cmd_sn: response.exp_cmd_sn,
+            max_cmd_sn: response.max_cmd_sn,
+        }));
+        Ok(())
     }
 
     fn redirect(&mut self, status: LoginStatus, data: &[u8]) -> Result<(), LoginError> {
@@ -278,5 +302,18 @@ impl Login {
         let is_permanent = status == LoginStatus::MovedPermanently;
         self.state = State::Redirected(Redirect { is_permanent, to });
         Ok(())
+    }
+}
+
+#[cfg(test)]
+impl Login {
+    /// The state by name, for tables.
+    pub(super) fn state_name(&self) -> alloc::string::String {
+        alloc::format!("{:?}", self.state)
+    }
+
+    /// The StatSN that the next response must have.
+    pub(super) fn next_stat_sn(&self) -> u32 {
+        self.exp_stat_sn.unwrap_or_default().0
     }
 }

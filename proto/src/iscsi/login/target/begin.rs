@@ -4,6 +4,7 @@ use alloc::string::{String, ToString};
 
 use super::{Applicant, Login, State};
 use crate::iscsi::login::{Authentication, Directory, LoginError, Presence, TargetEntry, keys};
+use crate::iscsi::negotiate::{Limits, Negotiation};
 use crate::iscsi::pdu::{LoginStatus, Stage};
 use crate::iscsi::text::{IscsiName, Pair, TextOut};
 
@@ -18,22 +19,28 @@ impl Login {
         directory: &Directory,
     ) -> Result<(), LoginError> {
         let applicant = self.introduced(pairs, directory)?;
-        let mut text = TextOut::new();
-        let terms = match &applicant.target_name {
-            None => directory.discovery.terms(&applicant.initiator_name),
+        let (terms, alias) = match &applicant.target_name {
+            None => (directory.discovery.terms(&applicant.initiator_name), None),
             Some(name) => {
-                let Some(entry) = directory.targets.get(name) else {
-                    return refused(LoginStatus::NotFound);
-                };
+                let entry = directory.targets.get(name);
+                let entry = entry.ok_or(LoginError::Refused(LoginStatus::NotFound))?;
                 if self.is_elsewhere(entry)? {
                     return Ok(());
                 }
-                declare(&mut text, entry, directory.portal_group);
-                entry.access.terms(&applicant.initiator_name)
+                (entry.access.terms(&applicant.initiator_name), sendable_alias(entry))
             }
         };
-        let Some(terms) = terms else { return refused(LoginStatus::AuthorizationFailure) };
+        let terms = terms.ok_or(LoginError::Refused(LoginStatus::AuthorizationFailure))?;
         self.applicant = Some(applicant);
+        let mut negotiation = Negotiation::target(Limits {
+            target_alias: alias,
+            target_portal_group_tag: directory.portal_group,
+            operational: self.config.operational,
+        });
+        let mut text = TextOut::new();
+        negotiation.handle(pairs, &mut text)?;
+        negotiation.identify(&mut text);
+        self.negotiation = Some(negotiation);
         self.begin_stage(pairs, text, terms)
     }
 
@@ -47,7 +54,7 @@ impl Login {
             (Stage::Security, terms) => self.method(pairs, text, terms),
             (_, Authentication::None) => {
                 self.state = State::Operational;
-                self.operational(pairs, text)
+                self.operational(text)
             }
             (_, Authentication::Chap(_)) => refused(LoginStatus::AuthenticationFailure),
         }
@@ -97,10 +104,7 @@ fn name(pairs: &[Pair], key: &'static str) -> Result<IscsiName, LoginError> {
     IscsiName::new(text).map_err(|_| LoginError::BadValue { key })
 }
 
-/// What the first response of a normal session tells (RFC 7143 section 13.9).
-fn declare(text: &mut TextOut, entry: &TargetEntry, portal_group: u16) {
-    text.push("TargetPortalGroupTag", &portal_group.to_string());
-    if let Some(alias) = &entry.alias {
-        text.push("TargetAlias", alias);
-    }
+/// An alias is for people: one that does not fit is left out.
+fn sendable_alias(entry: &TargetEntry) -> Option<String> {
+    entry.alias.clone().filter(|alias| keys::is_sendable(alias))
 }

@@ -1,7 +1,9 @@
 //! Does a request belong to this login, and with which status is a mistake answered (RFC 7143
 //! sections 11.12 and 11.13.5)?
 
+use crate::iscsi::chap::ChapError;
 use crate::iscsi::login::{LoginError, Mismatch};
+use crate::iscsi::negotiate::NegotiationError;
 use crate::iscsi::pdu::{Bhs, LoginRequest, LoginStatus, Opcode, opcode};
 
 /// A login request, of whatever login.
@@ -44,8 +46,14 @@ pub(super) fn status_of(error: &LoginError) -> LoginStatus {
     match error {
         LoginError::Refused(status) => *status,
         LoginError::NotALogin { .. } => LoginStatus::InvalidDuringLogin,
+        // Our own configuration is wrong: the initiator can do nothing about it.
+        LoginError::Chap(
+            ChapError::EqualSecrets | ChapError::BadOwnName | ChapError::NoAlgorithms,
+        ) => LoginStatus::TargetError,
         LoginError::Chap(_) | LoginError::NoAuthMethod => LoginStatus::AuthenticationFailure,
-        LoginError::Missing { .. } => LoginStatus::MissingParameter,
+        LoginError::Missing { .. } | LoginError::Negotiation(NegotiationError::Missing(_)) => {
+            LoginStatus::MissingParameter
+        }
         _ => LoginStatus::InitiatorError,
     }
 }

@@ -4,7 +4,7 @@ use alloc::string::String;
 
 use crate::iscsi::chap::Challenge;
 use crate::iscsi::login::LOGIN_PART_LEN_MAX;
-use crate::iscsi::negotiate::{Offer, SessionParams};
+use crate::iscsi::negotiate::{Operational, SessionParams};
 use crate::iscsi::pdu::Isid;
 use crate::iscsi::text::IscsiName;
 use crate::serial::Serial;
@@ -28,7 +28,7 @@ impl Default for Pace {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TargetLoginConfig {
     /// The operational keys.
-    pub offer: Offer,
+    pub operational: Operational,
     /// The first StatSN of the connection.
     pub stat_sn: Serial,
     /// Commands that the initiator may send at once.

@@ -17,7 +17,6 @@
 mod begin;
 mod check;
 mod config;
-mod operational;
 mod receive;
 mod security;
 
@@ -26,12 +25,10 @@ use alloc::boxed::Box;
 pub use config::{Applicant, Pace, TargetLoginConfig, TargetLoginOutcome};
 
 use super::parts::Outgoing;
-use super::{Directory, LOGIN_PART_LEN_MAX, LoginError};
+use super::{Directory, LOGIN_PART_LEN_MAX, LoginError, keys};
 use crate::iscsi::chap::ChapTarget;
-use crate::iscsi::negotiate::{SessionParams, TargetNegotiation};
-use crate::iscsi::pdu::{
-    Bhs, LoginFlags, LoginRequest, LoginResponse, LoginStatus, Stage,
-};
+use crate::iscsi::negotiate::{Negotiation, SessionParams};
+use crate::iscsi::pdu::{Bhs, LoginFlags, LoginRequest, LoginResponse, LoginStatus, Stage};
 use crate::iscsi::text::{Collector, TextOut};
 use crate::serial::Serial;
 
@@ -53,7 +50,10 @@ pub struct Login {
     held: u32,
     rounds: u32,
     stat_sn: Serial,
-    negotiation: TargetNegotiation,
+    /// From the first keys on, which tell the target and so its alias.
+    negotiation: Option<Negotiation>,
+    has_proposed: bool,
+    declared: keys::Declared,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -62,7 +62,7 @@ enum State {
     Chap(Box<ChapTarget>),
     Open,
     Operational,
-    Deciding(TextOut),
+    Deciding { text: TextOut, params: Box<SessionParams> },
     Done(Box<TargetLoginOutcome>),
     Closing(LoginStatus),
 }
@@ -95,7 +95,9 @@ impl Login {
             held: 0,
             rounds: 0,
             stat_sn: config.stat_sn,
-            negotiation: TargetNegotiation::new(&config.offer),
+            negotiation: None,
+            has_proposed: false,
+            declared: keys::Declared::default(),
             config,
         }
     }
@@ -103,7 +105,7 @@ impl Login {
     /// Where the login stands.
     pub fn state(&self) -> TargetLoginState<'_> {
         match &self.state {
-            State::Deciding(_) => TargetLoginState::Deciding(self.applicant()),
+            State::Deciding { .. } => TargetLoginState::Deciding(self.applicant()),
             State::Done(outcome) => TargetLoginState::Done(outcome),
             State::Closing(status) => TargetLoginState::Closing(*status),
             _ => TargetLoginState::Negotiating(self.stage),
@@ -150,12 +152,13 @@ impl Login {
     /// When nothing is to be decided, or `tsih` is 0.
     pub fn accept(&mut self, tsih: u16) {
         assert!(tsih != 0, "the last response names the session");
-        let State::Deciding(text) = &mut self.state else { panic!("nothing is to be decided") };
-        let text = core::mem::take(text);
+        let State::Deciding { text, params } = self.state.clone() else {
+            panic!("nothing is to be decided")
+        };
         let outcome = TargetLoginOutcome {
             applicant: self.applicant().clone(),
             tsih,
-            params: self.params(),
+            params: *params,
             exp_cmd_sn: self.exp_cmd_sn(),
             max_cmd_sn: self.max_cmd_sn(),
             stat_sn: self.stat_sn.next(),
@@ -169,11 +172,23 @@ impl Login {
     /// # Panics
     /// When nothing is to be decided.
     pub fn reject(&mut self, status: LoginStatus) {
-        assert!(matches!(self.state, State::Deciding(_)), "nothing is to be decided");
+        assert!(matches!(self.state, State::Deciding { .. }), "nothing is to be decided");
         self.close(status, TextOut::new());
+    }
+
+    fn negotiation(&mut self) -> &mut Negotiation {
+        self.negotiation.as_mut().expect("the first keys began the negotiation")
     }
 
     fn applicant(&self) -> &Applicant {
         self.applicant.as_ref().expect("the first keys named the applicant")
+    }
+}
+
+#[cfg(test)]
+impl Login {
+    /// The state by name, for tables.
+    pub(super) fn state_name(&self) -> alloc::string::String {
+        alloc::format!("{:?}", self.state)
     }
 }

@@ -2,9 +2,7 @@
 
 use super::{Login, State, check};
 use crate::iscsi::login::{Directory, LOGIN_ROUNDS_MAX, LoginError, Mismatch};
-use crate::iscsi::pdu::{
-    Bhs, LoginFlags, LoginRequest, LoginResponse, LoginStatus, Stage,
-};
+use crate::iscsi::pdu::{Bhs, LoginFlags, LoginRequest, LoginResponse, LoginStatus, Stage};
 use crate::iscsi::text::{Pair, TextOut};
 use crate::serial::Serial;
 
@@ -17,7 +15,8 @@ impl Login {
     ) -> Result<(), LoginError> {
         let is_first = self.first.is_none();
         let first = *self.first.get_or_insert_with(|| check::without_flags(bhs));
-        let is_over = matches!(self.state, State::Deciding(_) | State::Done(_) | State::Closing(_));
+        let is_over =
+            matches!(self.state, State::Deciding { .. } | State::Done(_) | State::Closing(_));
         if is_over || self.outgoing.is_due() {
             return Err(LoginError::OutOfTurn);
         }
@@ -67,16 +66,18 @@ impl Login {
         Ok(())
     }
 
+    /// A whole text of the initiator. Answers to what it offers are due in any stage.
     fn step(&mut self, pairs: &[Pair], directory: &Directory) -> Result<(), LoginError> {
+        let pairs = &self.declared.fresh(pairs);
+        if matches!(self.state, State::Start) {
+            return self.begin(pairs, directory);
+        }
+        let mut text = TextOut::new();
+        self.negotiation().handle(pairs, &mut text)?;
         match &self.state {
-            State::Start => self.begin(pairs, directory),
-            State::Chap(_) => self.chap(pairs),
-            State::Open => {
-                self.leave_security(TextOut::new());
-                Ok(())
-            }
-            State::Operational => self.operational(pairs, TextOut::new()),
-            State::Deciding(_) | State::Done(_) | State::Closing(_) => Err(LoginError::OutOfTurn),
+            State::Chap(_) => self.chap(pairs, text),
+            State::Open => self.leave_security(text),
+            _ => self.operational(text),
         }
     }
 

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use super::{Login, State};
-use crate::iscsi::chap::{ChapTarget, ChapKeys};
+use crate::iscsi::chap::{ChapKeys, ChapTarget};
 use crate::iscsi::login::{Authentication, ChapTerms, LoginError, keys};
 use crate::iscsi::pdu::Stage;
 use crate::iscsi::text::{Pair, TextOut, items};
@@ -24,8 +24,7 @@ impl Login {
                     text.push("AuthMethod", "None");
                 }
                 self.state = State::Open;
-                self.leave_security(text);
-                Ok(())
+                self.leave_security(text)
             }
             Authentication::Chap(terms) if has("CHAP") => {
                 text.push("AuthMethod", "CHAP");
@@ -53,28 +52,48 @@ impl Login {
         Ok(())
     }
 
-    pub(super) fn chap(&mut self, pairs: &[Pair]) -> Result<(), LoginError> {
+    pub(super) fn chap(&mut self, pairs: &[Pair], mut text: TextOut) -> Result<(), LoginError> {
         let State::Chap(chap) = &mut self.state else { unreachable!("CHAP is going on") };
-        let mut text = TextOut::new();
         keys::push_all(&mut text, &chap.handle(&keys::chap(pairs))?);
         if chap.is_done() {
             self.state = State::Open;
-            self.leave_security(text);
-        } else {
-            self.answer(text, None);
+            return self.leave_security(text);
         }
+        self.answer(text, None);
         Ok(())
     }
 
     /// Nothing is left to be proved.
-    pub(super) fn leave_security(&mut self, text: TextOut) {
+    pub(super) fn leave_security(&mut self, text: TextOut) -> Result<(), LoginError> {
         match self.grant(&text) {
             Some(Stage::Operational) => {
                 self.state = State::Operational;
                 self.answer(text, Some(Stage::Operational));
             }
-            Some(_) => self.state = State::Deciding(text),
+            Some(_) => return self.decide(text),
             None => self.answer(text, None),
         }
+        Ok(())
+    }
+
+    /// The operational stage. Our own offers go out with the first answers, and are waited for once:
+    /// an initiator that does not answer has the defaults.
+    pub(super) fn operational(&mut self, mut text: TextOut) -> Result<(), LoginError> {
+        let has_proposed = core::mem::replace(&mut self.has_proposed, true);
+        let negotiation = self.negotiation();
+        negotiation.propose(&mut text);
+        let may_go_on = has_proposed || negotiation.is_settled();
+        if may_go_on && self.grant(&text).is_some() {
+            return self.decide(text);
+        }
+        self.answer(text, None);
+        Ok(())
+    }
+
+    /// Everything is agreed; what it comes to is known before anybody decides.
+    fn decide(&mut self, text: TextOut) -> Result<(), LoginError> {
+        let params = Box::new(self.negotiation().finish()?);
+        self.state = State::Deciding { text, params };
+        Ok(())
     }
 }
