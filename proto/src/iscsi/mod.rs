@@ -4,8 +4,10 @@
 
 pub mod chap;
 pub mod login;
+pub mod initiator;
 pub mod negotiate;
 pub mod framing;
 pub mod pdu;
 pub mod target;
 pub mod text;
+pub mod window;

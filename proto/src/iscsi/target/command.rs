@@ -146,18 +146,23 @@ impl Session {
         if !task.is_delivered || task.phase != Phase::Collecting {
             return;
         }
-        if task.write.wants_r2t(self.terms.r2ts_max) && task.abort.is_none() {
-            self.solicit(id);
-        } else if !task.write.is_open() {
+        let wants_r2t = task.write.wants_r2t(self.terms.r2ts_max) && task.abort.is_none();
+        let is_open = task.write.is_open();
+        if task.is_soliciting != wants_r2t {
+            self.solicit(id, wants_r2t);
+        }
+        if !wants_r2t && !is_open {
             self.collected(id);
         }
     }
 
-    fn solicit(&mut self, id: TaskId) {
-        let task = self.tasks.at_mut(id);
-        if !task.is_soliciting {
-            task.is_soliciting = true;
+    /// Into the queue of those that may send an R2T, or, after a fault or an abort, out of it.
+    fn solicit(&mut self, id: TaskId, wants_r2t: bool) {
+        self.tasks.at_mut(id).is_soliciting = wants_r2t;
+        if wants_r2t {
             self.soliciting.push_back(id);
+        } else {
+            self.soliciting.retain(|other| *other != id);
         }
     }
 

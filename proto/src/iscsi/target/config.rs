@@ -66,6 +66,8 @@ impl Terms {
     /// such answer decides (RFC 7143 sections 13.18 and 13.19).
     pub(super) fn new(params: &SessionParams) -> Terms {
         assert!(params.data_pdu_in_order && params.data_sequence_in_order, "data come in order");
+        assert!(params.max_burst_len > 0, "a burst has 512 bytes at least (section 13.13)");
+        assert!(params.max_send_data_segment_len > 0, "so has a segment (section 13.12)");
         Terms {
             recv_segment_max: params.max_recv_data_segment_len,
             send_segment_max: params.max_send_data_segment_len,

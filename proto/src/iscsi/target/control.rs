@@ -10,7 +10,7 @@ use super::error::ProtocolError;
 use super::types::{Event, Scope};
 use crate::iscsi::pdu::{
     AsyncEvent, AsyncMessage, Bhs, Itt, LogoutReason, LogoutRequest, LogoutResponse, LogoutResult,
-    NopIn, NopOut, Reject, RejectReason, TargetPdu, Ttt,
+    NopIn, NopOut, Reject, RejectReason, TargetPdu, TaskResponse, Ttt,
 };
 use crate::scsi::Lun;
 use crate::serial::Serial;
@@ -148,7 +148,9 @@ impl Session {
     pub(super) fn control_left(&mut self, pdu: &TargetPdu) {
         let is_closing = match pdu {
             TargetPdu::LogoutResponse(pdu) => pdu.result == LogoutResult::Closed,
-            TargetPdu::TaskManagementResponse(pdu) => self.management.is_cold_reset(pdu.itt),
+            TargetPdu::TaskManagementResponse(pdu) => {
+                pdu.response == TaskResponse::Complete && self.management.is_cold_reset(pdu.itt)
+            }
             TargetPdu::Async(pdu) => matches!(
                 pdu.event,
                 AsyncEvent::ConnectionDropped { .. } | AsyncEvent::SessionDropped { .. }

@@ -109,6 +109,19 @@ impl Session {
         }
     }
 
+    /// Commands that were sent before a function on a set and have not come (they were discarded for
+    /// their digest) must not be answered after it (RFC 7143 section 11.5.1): they count as received.
+    fn plug_before(&mut self, end: Serial) {
+        let mut cmd_sn = self.window.expected();
+        while cmd_sn.is_before(end) && self.window.judge(cmd_sn) != Order::Outside {
+            if !self.held.contains(cmd_sn) {
+                self.held.put(cmd_sn, Item::Plug);
+            }
+            cmd_sn = cmd_sn.next();
+        }
+        self.deliver_held();
+    }
+
     /// Tasks that came after the function are not its business (RFC 7143 section 4.2.3.1).
     fn abort_set(&mut self, pdu: &TaskManagementRequest, scope: Scope) {
         let mut meant = self.tasks_of(scope);
@@ -117,6 +130,7 @@ impl Session {
             task.is_immediate || task.cmd_sn.is_before(pdu.cmd_sn)
         });
         let affected = self.abort_all(&meant, Abort::Silent, !self.terms.fast_abort);
+        self.plug_before(pdu.cmd_sn);
         let id = self.start_function(pdu.itt, affected, None);
         self.events.push_back(Event::Management { id, function: pdu.function, lun: pdu.lun });
     }
@@ -183,16 +197,13 @@ impl Session {
                 let is_told = abort == Abort::Told;
                 let must_wait = is_receiving || is_told || (drains && task.write.is_solicited());
                 self.management.is_draining |= drains;
-                if must_wait { self.stop_soliciting(id) } else { self.abandon(id) }
+                match (must_wait, is_receiving) {
+                    (false, _) => self.abandon(id),
+                    (true, false) => self.advance(id),
+                    // The end of its data moves it on.
+                    (true, true) => {}
+                }
             }
-        }
-    }
-
-    fn stop_soliciting(&mut self, id: TaskId) {
-        self.soliciting.retain(|other| *other != id);
-        self.tasks.at_mut(id).is_soliciting = false;
-        if !self.is_receiving(id) {
-            self.advance(id);
         }
     }
 

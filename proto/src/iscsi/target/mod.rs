@@ -174,6 +174,21 @@ impl Session {
         self.window.set_limit(places.min(self.window_limit_max()));
     }
 
+    /// The initiator has declared another MaxRecvDataSegmentLength in a text request (RFC 7143
+    /// section 13.12); it holds from the next PDU on.
+    ///
+    /// # Panics
+    /// At 0, which no key can declare.
+    pub fn set_send_segment_max(&mut self, bytes: u32) {
+        assert!(bytes > 0, "a segment has 512 bytes at least");
+        self.terms.send_segment_max = bytes;
+    }
+
+    /// This side has declared another MaxRecvDataSegmentLength, and the initiator has seen it.
+    pub fn set_recv_segment_max(&mut self, bytes: u32) {
+        self.terms.recv_segment_max = bytes;
+    }
+
     fn window_limit_max(&self) -> u32 {
         u32::from((self.tasks.capacity() - IMMEDIATE_TASKS_MAX) / 2)
     }

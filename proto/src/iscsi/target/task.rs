@@ -139,6 +139,7 @@ impl Task {
             edtl: self.edtl(),
             direction: self.direction(),
             attribute: self.command.attribute,
+            cmd_sn: self.cmd_sn,
         }
     }
 

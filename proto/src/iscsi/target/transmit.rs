@@ -30,8 +30,10 @@ impl Session {
         if let Some(control) = self.control.pop_front() {
             return Some(self.control_pdu(control));
         }
-        if let Some(task) = self.soliciting.pop_front() {
-            return Some(self.r2t(task));
+        while let Some(task) = self.soliciting.pop_front() {
+            if let Some(transmit) = self.r2t(task) {
+                return Some(transmit);
+            }
         }
         self.poll_answer().or_else(|| self.window_update())
     }
@@ -66,11 +68,16 @@ impl Session {
         Transmit { bhs: pdu.encode(), data, ends: None }
     }
 
-    /// One R2T; the task waits at the end of the queue where it may send another.
-    fn r2t(&mut self, id: TaskId) -> Transmit {
+    /// One R2T; the task waits at the end of the queue where it may send another. None where a fault
+    /// or an abort came while the data of another R2T are arriving.
+    fn r2t(&mut self, id: TaskId) -> Option<Transmit> {
         let stamp = self.stamp();
         let r2ts_max = self.terms.r2ts_max;
         let task = self.tasks.at_mut(id);
+        if task.abort.is_some() || !task.write.wants_r2t(r2ts_max) {
+            task.is_soliciting = false;
+            return None;
+        }
         let solicit = task.write.solicit();
         task.is_soliciting = task.write.wants_r2t(r2ts_max);
         if task.is_soliciting {
@@ -87,7 +94,7 @@ impl Session {
             offset: solicit.offset,
             desired_len: solicit.len,
         };
-        Transmit { bhs: pdu.encode(), data: TransmitData::None, ends: None }
+        Some(Transmit { bhs: pdu.encode(), data: TransmitData::None, ends: None })
     }
 
     #[inline]

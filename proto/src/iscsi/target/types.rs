@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 use super::slab::TaskId;
 use crate::iscsi::pdu::{Bhs, LogoutReason, TaskAttribute, TaskFunction};
 use crate::scsi::{Cdb, Lun, Status};
+use crate::serial::Serial;
 
 /// Where the data segment of the PDU just announced goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -102,6 +103,8 @@ pub struct Command {
     pub direction: Direction,
     /// How it is ordered among others.
     pub attribute: TaskAttribute,
+    /// Its place in the order of delivery: a write whose data took longer is handed out later.
+    pub cmd_sn: Serial,
 }
 
 /// The answer to a command.
@@ -166,8 +169,9 @@ pub enum Event {
         /// The id is void.
         task: TaskId,
     },
-    /// The function has aborted what it names in this session; the rest (other sessions, the unit
-    /// itself) is the shell's, then `Session::management_done`.
+    /// The function has aborted what it names in this session, allowed or not: an initiator may
+    /// always end its own tasks. The rest (whether it may, other sessions, the unit itself) is the
+    /// shell's, then `Session::management_done`. Tasks that are still executing hold the response.
     Management {
         /// To answer it with.
         id: ManagementId,

@@ -8,6 +8,9 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// The choice of a Data-Out whose digest does not fit.
+const SPOILED: u8 = 241;
+
 /// One command of the plan.
 #[derive(Clone, Debug)]
 struct Planned {
@@ -31,6 +34,7 @@ struct Flight {
     task: Option<TaskId>,
     written: u32,
     is_answered: bool,
+    is_spoiled: bool,
     is_gone: bool,
 }
 
@@ -141,6 +145,7 @@ impl World {
             task: None,
             written: 0,
             is_answered: false,
+            is_spoiled: false,
             is_gone: false,
         };
         assert!(self.flights.insert(itt, flight).is_none());
@@ -174,7 +179,7 @@ impl World {
                 flight.written += len;
             }
             Receive::Nothing => assert_eq!(bytes, 0),
-            _ => assert!(flight.plan.is_aborted),
+            _ => assert!(flight.plan.is_aborted || flight.is_spoiled),
         }
     }
 
@@ -196,8 +201,17 @@ impl World {
         if is_final {
             queue.pop_front();
         }
-        let receive = self.rig.send(pdu, &[]);
+        let is_spoiled = choice == SPOILED && len > 0;
+        let outcome = if is_spoiled { DataOutcome::DigestError } else { DataOutcome::Arrived };
+        let receive = self.rig.session.handle_header(&pdu.encode(), 0).unwrap();
+        if choice & 0x20 != 0 {
+            self.take_pdu();
+        }
+        if receive != Receive::Nothing {
+            self.rig.session.handle_data(outcome, &[], 0).unwrap();
+        }
         self.wrote(itt, receive, at, len);
+        self.flights.get_mut(&itt).unwrap().is_spoiled |= is_spoiled;
         self.events();
         true
     }
@@ -274,6 +288,11 @@ impl World {
                 assert_eq!(pdu.exp_data_sn, flight.data_sn);
                 flight.answered(pdu.residual, pdu.status);
             }
+            TargetPdu::Reject(pdu) => {
+                assert_eq!(pdu.reason, RejectReason::DataDigestError);
+                self.window(pdu.exp_cmd_sn, pdu.max_cmd_sn);
+                self.status(pdu.stat_sn);
+            }
             TargetPdu::R2t(pdu) => self.r2t(pdu),
             TargetPdu::NopIn(pdu) => {
                 self.window(pdu.exp_cmd_sn, pdu.max_cmd_sn);
@@ -319,7 +338,7 @@ impl World {
             if (*offset, *len) == (pdu.offset, pdu.data_len)));
         (flight.read, flight.data_sn) = (flight.read + pdu.data_len, flight.data_sn + 1);
         let is_end = flight.read == flight.plan.moved.min(flight.plan.edtl);
-        assert_eq!(pdu.is_final, flight.read % burst == 0 || is_end);
+        assert_eq!(pdu.is_final, flight.read.is_multiple_of(burst) || is_end);
         if let Some(status) = pdu.status {
             flight.answered(pdu.residual, status);
             self.status(pdu.stat_sn);
@@ -344,7 +363,7 @@ impl World {
 
     /// Until nothing moves any more.
     fn finish(&mut self) {
-        while (0..6).fold(false, |moved, choice| self.step(choice) || moved) {}
+        while (0..6).any(|choice| self.step(choice)) {}
         assert!(self.plan.is_empty(), "nothing is stuck: {} left", self.plan.len());
         for (itt, flight) in &self.flights {
             assert!(flight.is_answered || flight.is_gone, "{itt:?} has no end: {flight:?}");
@@ -362,8 +381,9 @@ impl Flight {
     fn answered(&mut self, residual: Residual, status: Status) {
         assert!(!self.is_answered && !self.is_gone, "one answer, and none after an abort");
         self.is_answered = true;
-        assert_eq!(status == Status::Good, !self.plan.fails);
-        let (edtl, moved) = (self.edtl(), self.plan.moved);
+        assert_eq!(status == Status::Good, !self.plan.fails && !self.is_spoiled);
+        let moved = if self.is_spoiled { 0 } else { self.plan.moved };
+        let edtl = self.edtl();
         let expected = match moved.cmp(&edtl) {
             core::cmp::Ordering::Equal => Residual::None,
             core::cmp::Ordering::Less => Residual::Underflow(edtl - moved),
@@ -443,7 +463,14 @@ proptest! {
             }
             let len = data_segment_len(&bhs) as usize;
             let outcome = if back[9] & 7 == 0 { DataOutcome::DigestError } else { DataOutcome::Arrived };
-            if rig.feed_as(bhs, &vec![front[9]; len], outcome).is_err() {
+            let Ok(receive) = rig.session.handle_header(&bhs, 0) else { continue };
+            if back[13] & 7 == 0 {
+                rig.out();
+                rig.session.terminate(Scope::Session, back[14] & 1 == 0);
+            }
+            let bytes = vec![front[9]; len];
+            let inline = if matches!(receive, Receive::Inline { .. }) { &bytes[..] } else { &[] };
+            if receive != Receive::Nothing && rig.session.handle_data(outcome, inline, 0).is_err() {
                 break;
             }
             for event in rig.events() {

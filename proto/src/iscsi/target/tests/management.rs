@@ -114,6 +114,24 @@ fn a_function_on_a_set_waits_for_its_tasks_and_for_the_shell() {
 }
 
 #[test]
+fn section_11_5_1_what_was_lost_before_a_function_on_a_set_does_not_come_after_it() {
+    let mut rig = Rig::new();
+    let (lost, same) = (rig.read(1, 512), rig.read(2, 512));
+    let InitiatorPdu::ScsiCommand(other) = rig.read(3, 512) else { panic!("a command") };
+    rig.send(same, &[]);
+    rig.send(InitiatorPdu::ScsiCommand(ScsiCommand { lun: Lun::ZERO, ..other }), &[]);
+    manage(&mut rig, TaskFunction::LogicalUnitReset, u32::MAX);
+    let events = rig.events();
+    assert!(matches!(
+        events[..],
+        [Event::Dropped { .. }, Event::Command(command), Event::Management { .. }]
+            if command.lun == Lun::ZERO
+    ));
+    rig.send(lost, &[]);
+    assert_eq!(rig.events(), []);
+}
+
+#[test]
 fn section_4_2_3_3_a_set_waits_for_data_that_were_asked_for_but_not_for_ever() {
     for is_fast in [false, true] {
         let reporting = if is_fast { TaskReporting::FastAbort } else { TaskReporting::Rfc3720 };

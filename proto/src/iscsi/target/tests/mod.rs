@@ -2,6 +2,7 @@
 
 mod legal;
 mod management;
+mod pair;
 mod stories;
 mod table;
 
@@ -27,9 +28,7 @@ pub(super) fn params() -> SessionParams {
         max_outstanding_r2t: 2,
         initial_r2t: false,
         immediate_data: true,
-        data_pdu_in_order: true,
-        data_sequence_in_order: true,
-        task_reporting: TaskReporting::Rfc3720,
+        ..SessionParams::default()
     }
 }
 

@@ -262,6 +262,22 @@ fn section_7_8_a_digest_error_is_rejected_and_fails_only_the_task_it_hit() {
 }
 
 #[test]
+fn a_fault_takes_the_task_out_of_the_queue_for_r2ts() {
+    let mut rig = Rig::new();
+    let write = rig.write(1, 4096, 0, true);
+    rig.send(write, &[]);
+    let r2t = r2ts(&rig.out());
+    let fine = rig.data_out(1, r2t[0].ttt, (0, 0, 1024, true));
+    rig.send(fine, &[]);
+    let skip = rig.data_out(1, r2t[1].ttt, (1, 1024, 1024, true));
+    assert!(matches!(rig.session.handle_header(&skip.encode(), 0), Ok(Receive::Discard { .. })));
+    assert_eq!(rig.out(), [], "no R2T while the damage is arriving");
+    rig.session.handle_data(DataOutcome::Arrived, &[], 0).unwrap();
+    let out = rig.out();
+    assert_eq!((sense(&out[0]), out.len()), ((0x47, 0x05), 1));
+}
+
+#[test]
 fn section_7_8_a_command_with_a_digest_error_never_came_and_may_come_again() {
     let mut rig = Rig::new();
     let write = rig.write(1, 512, 512, true);
