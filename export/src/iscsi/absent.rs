@@ -27,9 +27,7 @@ pub(crate) fn answer(cdb: &[u8; 16], units: &[Lun]) -> ScsiReply {
             };
             ScsiReply::data(nobody.build().to_vec(), inquiry.allocation.into())
         }
-        Ok(Cdb::ReportLuns(report)) => {
-            report_luns(report.select, report.allocation, units)
-        }
+        Ok(Cdb::ReportLuns(report)) => report_luns(report.select, report.allocation, units),
         Ok(Cdb::RequestSense(request)) => {
             let sense = Sense::illegal(SenseCode::LUN_NOT_SUPPORTED);
             let bytes = match request.descriptor {

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use byway_engine::block::Payload;
 use byway_proto::iscsi::negotiate::SessionParams;
 use byway_proto::iscsi::pdu::Isid;
-use byway_proto::iscsi::target::{Reply, Scope, Session, TaskId};
+use byway_proto::iscsi::target::{Reply, Session, TaskId};
 use byway_proto::scsi::unit::NexusId;
 
 use super::faults::Mischief;
@@ -97,6 +97,7 @@ pub(crate) struct Connection {
     pub(crate) active_at: Cell<u64>,
     /// The receiving task is to exchange its memory for less.
     pub(crate) is_to_shrink: Cell<bool>,
+    pub(crate) has_large_inbox: Cell<bool>,
     /// The sender waits here.
     pub(crate) sender: Watch,
     /// The receiver waits here for anything but bytes.
@@ -162,22 +163,10 @@ impl Connection {
     }
 
     /// Cuts the connection: its tasks are aborted, what waits to be sent is not.
-    pub(crate) fn kill(&self) {
-        if self.life.replace(Life::Dead) == Life::Dead {
-            return;
-        }
-        self.inner.borrow_mut().session.terminate(Scope::Session, false);
-        self.touch();
-        self.sender.changed();
-        self.receiver.changed();
-        self.node.sweep_soon();
-    }
-
-    /// Sends what there is, then ends.
-    pub(crate) fn close(&self) {
-        if self.life.get() == Life::Open {
-            self.life.set(Life::Closing);
-            self.sender.changed();
+    pub(crate) fn kill(self: &Rc<Self>) {
+        if self.life.get() != Life::Dead {
+            self.die(&mut self.inner.borrow_mut());
+            self.advance();
         }
     }
 }

@@ -291,7 +291,8 @@ impl Connection {
     /// An answer that may be late by plan.
     #[cold]
     fn complete_late(self: &Rc<Self>, inner: &mut Inner, task: TaskId, reply: Reply<'_>) {
-        let Some(ns) = inner.mischief.as_mut().and_then(|mischief| Mischief::delay(mischief)) else {
+        let Some(ns) = inner.mischief.as_mut().and_then(|mischief| Mischief::delay(mischief))
+        else {
             return self.complete(inner, task, reply);
         };
         let (data_len, transfer_len) = (reply.data_len, reply.transfer_len);

@@ -4,7 +4,7 @@
 //! Decisions come from a seed and the number of the connection, so that a run can be repeated.
 
 use byway_engine::block::wrap::SplitMix64;
-use byway_proto::iscsi::login::Pace;
+use byway_proto::iscsi::login::target::Pace;
 use byway_proto::iscsi::pdu::{Opcode, opcode};
 use byway_proto::iscsi::target::Transmit;
 
@@ -186,7 +186,8 @@ mod tests {
 
     #[test]
     fn the_same_seed_makes_the_same_mischief() {
-        let plan = Faults { delay_ppm: 500_000, delay_ns: 1000, cut_at_pdu: Some(3), ..<_>::default() };
+        let plan =
+            Faults { delay_ppm: 500_000, delay_ns: 1000, cut_at_pdu: Some(3), ..<_>::default() };
         let run = |number| {
             let mut mischief = Mischief::new(&plan, number).unwrap();
             (0..20).map(|_| (mischief.delay(), mischief.cuts())).collect::<Vec<_>>()

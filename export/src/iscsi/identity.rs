@@ -10,7 +10,8 @@ const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
 /// The identifier of a logical unit, of its target's name and its serial number.
 pub(crate) fn naa(target: &str, serial: &str) -> Vec<u8> {
     let bytes = target.bytes().chain([0]).chain(serial.bytes());
-    let hash = bytes.fold(FNV_OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME));
+    let hash =
+        bytes.fold(FNV_OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME));
     (NAA_LOCAL | hash & (NAA_LOCAL - 1) & !(0xf << 60)).to_be_bytes().to_vec()
 }
 

@@ -42,7 +42,6 @@ pub(crate) enum Shortage {
 }
 
 /// One session's account.
-#[derive(Debug)]
 pub(crate) struct Ledger {
     core: Rc<Core>,
     shared: Rc<Shared>,

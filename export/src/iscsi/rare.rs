@@ -39,7 +39,11 @@ pub(crate) fn start(
 ) {
     let needed = request.data_out_len(unit.block_len);
     let slot = inner.slot(command.task);
-    let sent = if command.direction == Direction::Write { slot.buffer.to_vec(u32::MAX) } else { Vec::new() };
+    let sent = if command.direction == Direction::Write {
+        slot.buffer.to_vec(u32::MAX)
+    } else {
+        Vec::new()
+    };
     let Inner { slots, ledger, .. } = inner;
     ledger.free(&mut slots[usize::from(command.task.slot())]);
     if (sent.len() as u64) < needed {
@@ -54,7 +58,13 @@ pub(crate) fn start(
         let reply = blocks.unit.machine.borrow().finish(&request, result);
         blocks.unit.start_waiting(&connection.node);
         let mut inner = connection.inner.borrow_mut();
-        connection.reply(&mut inner, Some(&blocks.unit), command.task, reply, taken(&request, &command, needed));
+        connection.reply(
+            &mut inner,
+            Some(&blocks.unit),
+            command.task,
+            reply,
+            taken(&request, &command, needed),
+        );
         drop(inner);
         connection.advance();
     };

@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::{Rc, Weak};
 
 use byway_engine::api::Disk;
-use byway_engine::block::{Channel, Completion, Completions, DeviceEvent, DeviceInfo, Io, WaitSource};
+use byway_engine::block::{
+    Channel, Completion, Completions, DeviceEvent, DeviceInfo, Io, WaitSource,
+};
 use byway_engine::core::{Core, Polled};
 use byway_engine::error::SetupError;
 use byway_engine::memory::LEASE_LEN_MAX;
