@@ -1,4 +1,4 @@
-//! Serves memory as an iSCSI target on a loopback port: `serve_mem [SIZE-IN-MIB [PORT [UNITS]]]`.
+//! Serves memory as an iSCSI target on a loopback port: `serve_mem [SIZE-IN-MIB [PORT [UNITS [BLOCK..]]]]`.
 //!
 //! For Debian's libiscsi: `iscsi-ls iscsi://127.0.0.1:PORT`, `iscsi-test-cu --dataloss URL`. Says
 //! where it listens on the first line, and serves until its input ends.
@@ -32,8 +32,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for number in 0..units {
         let device: Arc<dyn BlockDevice> =
             if is_null { Arc::new(NullDevice::new(size)) } else { Arc::new(MemDevice::new(size)?) };
-        let serial = format!("mem{number}");
-        config.units.push(LunConfig { number, device, serial, read_only: false });
+        let mut unit = LunConfig::new(number, device, &format!("mem{number}"));
+        unit.block_len = args.next().transpose()?.map(|len| len as u32);
+        config.units.push(unit);
     }
     reactor.run(|core| async move {
         let target = Target::start(&core, config)?;

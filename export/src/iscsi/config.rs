@@ -103,6 +103,18 @@ pub struct LunConfig {
     pub serial: String,
     /// Nothing may be written.
     pub read_only: bool,
+    /// Bytes of a logical block, a power of two that the device's is no larger than; the device's
+    /// where nothing is said.
+    pub block_len: Option<u32>,
+}
+
+impl LunConfig {
+    /// A logical unit that may be written, with the blocks of its device.
+    #[must_use]
+    pub fn new(number: u16, device: Arc<dyn BlockDevice>, serial: &str) -> LunConfig {
+        let (serial, read_only, block_len) = (serial.to_owned(), false, None);
+        LunConfig { number, device, serial, read_only, block_len }
+    }
 }
 
 /// Bounds of a target node. Times are in nanoseconds, lengths in bytes.
@@ -135,7 +147,7 @@ impl Default for TargetLimits {
             connections_max: 4096,
             tasks_max: 128,
             session_bytes_max: 64 << 20,
-            transfer_max: 16 << 20,
+            transfer_max: 32 << 20,
             login_ns: 15 * SECOND,
             keepalive_ns: Some(15 * SECOND),
             silence_ns: 15 * SECOND,

@@ -317,6 +317,11 @@ impl Connection {
         if command.cdb[0] == opcode::REPORT_LUNS && reply.status == Status::Good {
             reply = absent::answer(&command.cdb, &self.node.luns());
         }
+        if command.cdb[0] == opcode::COMPARE_AND_WRITE && command.edtl > 0 {
+            // No blocks were asked for, and some were sent: most likely 256, which the field cannot
+            // say.
+            reply = rare::refusal(reply);
+        }
         // A parameter list was taken as it came; other commands that answer at once take nothing.
         let taken = if takes_list(command) { command.edtl } else { 0 };
         self.reply(inner, unit, command.task, reply, taken);

@@ -14,7 +14,7 @@ use byway_proto::iscsi::target::{Command, Direction};
 use byway_proto::scsi::cdb::ByteCheck;
 use byway_proto::scsi::data::{LbaStatus, Provisioning, UnmapRange};
 use byway_proto::scsi::unit::{BlockOp, BlockRequest, BlockResult, ScsiReply};
-use byway_proto::scsi::{Sense, SenseCode};
+use byway_proto::scsi::{Sense, SenseCode, Status};
 
 use super::connection::{Connection, Inner};
 use super::exclusion::Range;
@@ -35,20 +35,21 @@ pub(crate) fn start(
     inner: &mut Inner,
     unit: &Rc<Unit>,
     command: &Command,
-    request: BlockRequest,
+    mut request: BlockRequest,
 ) {
     let needed = request.data_out_len(unit.block_len);
     let slot = inner.slot(command.task);
-    let sent = if command.direction == Direction::Write {
-        slot.buffer.to_vec(u32::MAX)
-    } else {
-        Vec::new()
-    };
+    let is_write = command.direction == Direction::Write;
+    let mut sent = if is_write { slot.buffer.to_vec(u32::MAX) } else { Vec::new() };
     let Inner { slots, ledger, .. } = inner;
     ledger.free(&mut slots[usize::from(command.task.slot())]);
-    if (sent.len() as u64) < needed {
-        let reply = ScsiReply::check(Sense::illegal(SenseCode::INVALID_FIELD_IN_CDB));
+    if !fit(&mut request, &mut sent, needed, unit.block_len) {
+        let reply = refusal(ScsiReply::good());
         return connection.reply(inner, Some(unit), command.task, reply, 0);
+    }
+    if request.blocks == 0 && needed > 0 {
+        let reply = ScsiReply::good();
+        return connection.reply(inner, Some(unit), command.task, reply, needed as u32);
     }
     let (connection, unit, command) = (Rc::clone(connection), Rc::clone(unit), *command);
     let core = Rc::clone(&connection.node.core);
@@ -69,6 +70,30 @@ pub(crate) fn start(
         connection.advance();
     };
     core.spawn(Class::Foreground, "iscsi-rare", task);
+}
+
+/// In place of success: what was sent is not what the command asks for.
+pub(crate) fn refusal(reply: ScsiReply) -> ScsiReply {
+    match reply.status {
+        Status::Good => ScsiReply::check(Sense::illegal(SenseCode::INVALID_FIELD_IN_CDB)),
+        _ => reply,
+    }
+}
+
+/// Fits the request to what was sent. Where blocks are written or compared one by one, only those
+/// that were sent are; COMPARE AND WRITE and WRITE SAME make no sense with anything else than what
+/// they ask for, and are refused.
+fn fit(request: &mut BlockRequest, sent: &mut Vec<u8>, needed: u64, block_len: u32) -> bool {
+    let has_parts = matches!(
+        request.op,
+        BlockOp::OrWrite | BlockOp::WriteVerify { .. } | BlockOp::Verify(ByteCheck::Blocks)
+    );
+    if has_parts {
+        request.blocks = request.blocks.min(sent.len() as u64 / u64::from(block_len));
+        sent.truncate(request.blocks as usize * block_len as usize);
+        return true;
+    }
+    matches!(request.op, BlockOp::Unmap(_)) || needed == 0 || sent.len() as u64 == needed
 }
 
 /// Bytes that the command took: an UNMAP its whole list.
@@ -212,18 +237,20 @@ impl Blocks {
     async fn swap(&self, request: &BlockRequest, sent: &[u8]) -> Ended {
         let (offset, len) = (self.offset(request), self.len(request));
         let sent = &sent[..2 * len as usize];
-        let is_native = self.unit.info.can.compare_and_write && 2 * len <= self.piece_len();
-        if !is_native {
-            let (expected, new) = sent.split_at(len as usize);
-            self.verify(request, ByteCheck::Blocks, expected).await?;
-            return self.write(offset, new, request.fua).await;
+        if self.unit.info.can.compare_and_write && 2 * len <= self.piece_len() {
+            let mut lease = self.lease(2 * len).await;
+            lease.copy_from_slice(sent);
+            let io = Io::compare_and_write(offset, lease);
+            let io = if request.fua { io.with_fua() } else { io };
+            match self.unit.disk.submit(io).await.result {
+                // Longer than the device does in one step.
+                Err(error) if matches!(error.kind, ErrorKind::Unsupported | ErrorKind::Range) => {}
+                result => return result.map(drop).map_err(|error| self.result(&error)),
+            }
         }
-        let mut lease = self.lease(2 * len).await;
-        lease.copy_from_slice(sent);
-        let io = Io::compare_and_write(offset, lease);
-        let io = if request.fua { io.with_fua() } else { io };
-        let result = self.unit.disk.submit(io).await.result;
-        result.map(drop).map_err(|error| self.result(&error))
+        let (expected, new) = sent.split_at(len as usize);
+        self.verify(request, ByteCheck::Blocks, expected).await?;
+        self.write(offset, new, request.fua).await
     }
 
     async fn write_same(

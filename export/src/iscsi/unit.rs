@@ -27,6 +27,9 @@ use super::watch::Watch;
 
 /// Blocks of one COMPARE AND WRITE at most.
 const COMPARE_BLOCKS_MAX: u8 = 255;
+/// Bytes of a logical block: what every initiator understands, and what all of them may.
+const BLOCK_LEN_MIN: u32 = 512;
+const BLOCK_LEN_MAX: u32 = 4096;
 
 /// One logical unit.
 pub(crate) struct Unit {
@@ -256,7 +259,11 @@ pub(crate) fn describe(
     keeps_reservations: bool,
 ) -> Result<UnitConfig, SetupError> {
     let info = config.device.info();
-    let block_len = info.block_len.max(512);
+    let block_len = config.block_len.unwrap_or(info.block_len.max(BLOCK_LEN_MIN));
+    if !block_len.is_power_of_two() || !(info.block_len..=BLOCK_LEN_MAX).contains(&block_len) {
+        let remedy = format!("use a power of two from {} to {BLOCK_LEN_MAX}", info.block_len);
+        return Err(SetupError::new(info.name, format!("blocks of {block_len} bytes"), remedy));
+    }
     let blocks = info.size / u64::from(block_len);
     if blocks == 0 {
         return Err(SetupError::new(info.name, "holds no block", "serve a device with a size"));
