@@ -3,10 +3,10 @@
 //! Headers are 48 bytes on the wire and structs with legal meaning here; payload never enters.
 
 pub mod chap;
+pub mod framing;
 pub mod login;
 pub mod initiator;
 pub mod negotiate;
-pub mod framing;
 pub mod pdu;
 pub mod target;
 pub mod text;

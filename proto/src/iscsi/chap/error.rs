@@ -99,3 +99,5 @@ impl ChapError {
         }
     }
 }
+
+impl core::error::Error for ChapError {}

@@ -9,7 +9,10 @@ pub fn remedy(status: LoginStatus) -> &'static str {
         Success => "the login succeeded",
         MovedTemporarily => "the target is elsewhere for a while: log in at the address it named",
         MovedPermanently => "the target is elsewhere for good: use the address it named",
-        InitiatorError => "the target found a mistake in the login: see its log",
+        InitiatorError => {
+            "the target found a mistake in the login: see its log; with CHAP offer MD5 alone, for \
+             some targets number the other algorithms otherwise"
+        }
         AuthenticationFailure => {
             "authentication failed: check CHAP name and secret, and whether the target wants CHAP"
         }

@@ -3,6 +3,7 @@
 mod hostile;
 pub(super) mod lab;
 mod pair;
+mod peers;
 mod redirect;
 mod table;
 mod wrong_initiator;

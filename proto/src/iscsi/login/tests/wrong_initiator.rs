@@ -82,7 +82,7 @@ fn a_target_with_equal_secrets_blames_itself() {
 }
 
 /// A first request in the operational stage that is right.
-fn first() -> LoginRequest {
+pub(super) fn first() -> LoginRequest {
     LoginRequest {
         flags: LoginFlags {
             current: Stage::Operational,
@@ -104,7 +104,7 @@ fn first() -> LoginRequest {
 const NAMES: [(&str, &str); 2] = [("InitiatorName", HOST), ("TargetName", DISK)];
 
 /// Sends requests one after the other; gives the status of the last response.
-fn answers(requests: &[(LoginRequest, &[u8])]) -> (LoginStatus, Result<(), LoginError>) {
+pub(super) fn answers(requests: &[(LoginRequest, &[u8])]) -> (LoginStatus, Result<(), LoginError>) {
     let (mut t, directory) = (target(), directory(Authentication::None));
     let mut last = None;
     for (request, data) in requests {
@@ -135,6 +135,20 @@ fn who_introduces_itself_in_each_stage_is_let_in_as_long_as_it_is_the_same() {
     let other = text(&[("InitiatorName", "iqn.2026-11.net.byway:other")]);
     let heard = answers(&[(security, &names), (operational, &other)]);
     assert!(matches!(heard, (LoginStatus::InitiatorError, Err(LoginError::Negotiation(_)))));
+}
+
+#[test]
+fn rfc_point_20_nobody_walks_around_the_security_stage() {
+    let mut t = target();
+    let data = text(&NAMES);
+    let bhs = LoginRequest { data_len: data.len() as u32, ..first() }.encode();
+    let heard = t.handle(&bhs, &data, &directory(terms()));
+    assert_eq!(heard, Err(LoginError::Refused(LoginStatus::AuthenticationFailure)));
+    let mut t = target();
+    let flags = LoginFlags { current: Stage::Security, ..first().flags };
+    let bhs = LoginRequest { flags, data_len: data.len() as u32, ..first() }.encode();
+    let heard = t.handle(&bhs, &data, &directory(terms()));
+    assert_eq!(heard, Err(LoginError::NoAuthMethod));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::scsi::Lun;
 use crate::serial::Serial;
 
 /// A right answer to the first request.
-fn right() -> LoginResponse {
+pub(super) fn right() -> LoginResponse {
     LoginResponse {
         flags: LoginFlags {
             current: Stage::Security,
@@ -36,7 +36,7 @@ fn right() -> LoginResponse {
     }
 }
 
-fn second() -> LoginResponse {
+pub(super) fn second() -> LoginResponse {
     let flags = LoginFlags {
         current: Stage::Operational,
         next: Some(Stage::FullFeature),
@@ -46,7 +46,10 @@ fn second() -> LoginResponse {
 }
 
 /// Answers requests with these responses; gives what the initiator says to the last.
-fn told(proof: Proof, answers: &[(LoginResponse, &[(&str, &str)])]) -> Result<(), LoginError> {
+pub(super) fn told(
+    proof: Proof,
+    answers: &[(LoginResponse, &[(&str, &str)])],
+) -> Result<(), LoginError> {
     let mut i = initiator::Login::new(config(proof)).unwrap();
     let mut told = Ok(());
     for (response, pairs) in answers {
