@@ -1,7 +1,8 @@
 //! SCSI Data-In: reads, and the status that comes with the last of their data.
 //!
-//! Checked here: DataSN and Buffer Offset in order, nothing beyond the expected length, no sequence
-//! above MaxBurstLength, StatSN only with S=1 (RFC 7143 sections 11.7.3 to 11.7.6).
+//! Checked here: DataSN and Buffer Offset in order, nothing beyond the expected length, StatSN only with
+//! S=1 (RFC 7143 sections 11.7.3 to 11.7.6). Where sequences end is not: targets exist that send all of
+//! a read as one, above MaxBurstLength, and the expected length bounds the data anyway.
 
 use super::command::{Direction, TaskId};
 use super::config::Terms;
@@ -81,13 +82,6 @@ impl Task {
         let (len, end) = (self.command.len, u64::from(pdu.offset) + u64::from(pdu.data_len));
         if end > u64::from(len) {
             return Err(ProtocolError::DataBeyondTransfer { len, end });
-        }
-        inward.burst += pdu.data_len;
-        if inward.burst > terms.burst_max {
-            return Err(ProtocolError::BurstLength { max: terms.burst_max, found: inward.burst });
-        }
-        if pdu.is_final {
-            inward.burst = 0;
         }
         inward.next = pdu.offset + pdu.data_len;
         inward.received = inward.received.saturating_add(pdu.data_len);

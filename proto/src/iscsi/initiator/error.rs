@@ -76,13 +76,6 @@ pub enum ProtocolError {
         /// The byte after the last that came.
         end: u64,
     },
-    /// A sequence of Data-In above MaxBurstLength (section 13.13).
-    BurstLength {
-        /// The limit in bytes.
-        max: u32,
-        /// What came.
-        found: u32,
-    },
     /// R2TSN (section 11.8.3).
     R2tSn {
         /// The number that was due.

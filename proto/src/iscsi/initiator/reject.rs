@@ -3,6 +3,7 @@
 //! By itself a Reject ends no SCSI task: where the target had the command, it sends a status as well.
 //! Where it had not, the command's number is still to be used, and the same PDU goes out again.
 
+use super::command::TaskId;
 use super::error::ProtocolError;
 use super::event::Failure;
 use super::session::Session;
@@ -84,7 +85,7 @@ impl Session {
                 is_counted && self.text_rejected(pdu.itt, reason)
             }
             InitiatorPdu::ScsiCommand(pdu) => self.command_rejected(&pdu, reason)?,
-            InitiatorPdu::DataOut(pdu) => self.data_rejected(&pdu, reason)?,
+            InitiatorPdu::DataOut(pdu) => self.data_rejected(&pdu, reason),
             // A logout must be taken; without it the session ends just the same.
             InitiatorPdu::Logout(_) | InitiatorPdu::Login(_) | InitiatorPdu::Snack(_) => false,
         })
@@ -112,16 +113,11 @@ impl Session {
         Ok(true)
     }
 
-    /// The target asks for lost data again or ends the task with a status.
-    fn data_rejected(
-        &mut self,
-        pdu: &DataOut,
-        reason: RejectReason,
-    ) -> Result<bool, ProtocolError> {
-        if self.tasks.find(super::TaskId(pdu.itt.0)).is_none() {
-            return Err(ProtocolError::TaskTag(pdu.itt));
-        }
-        Ok(reason == RejectReason::DataDigestError)
+    /// The target asks for lost data again or ends the task with a status. Where the task has ended
+    /// already, its last data crossed with the status.
+    fn data_rejected(&self, pdu: &DataOut, reason: RejectReason) -> bool {
+        let is_over = self.tasks.find(TaskId(pdu.itt.0)).is_none();
+        is_over || reason == RejectReason::DataDigestError
     }
 }
 

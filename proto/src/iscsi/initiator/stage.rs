@@ -1,15 +1,14 @@
 //! The life of one task, and the ladder that ends it when the target does not.
 //!
-//!     Queued ─sent─> Active ─status─> (finished)
-//!                      │ expired, spoiled
-//!                      v
-//!                   Aborting ─gone─> (finished)        ABORT TASK is queued or on its way
-//!                      │ refused
-//!                      v
-//!                   Resetting ─gone─> (finished)       LOGICAL UNIT RESET, the same
-//!                      │ refused
-//!                      v
-//!                   (the session fails)
+//! ```text
+//! Queued ─sent─> Active ─status─> (finished)
+//!                  │ expired, spoiled
+//!               Aborting ─gone─> (finished)        ABORT TASK is queued or on its way
+//!                  │ refused
+//!               Resetting ─gone─> (finished)       LOGICAL UNIT RESET, the same
+//!                  │ refused
+//!               (the session fails)
+//! ```
 //!
 //! Invariant: a task that was sent leaves only by a status, by the answer to a task management
 //! function that covers it, or with its session. Until then the target may still execute it.

@@ -1,8 +1,10 @@
 //! The life of the session in full-feature phase.
 //!
-//!     Running ─close─> Closing ─drained─> LoggingOut ─answered─> LoggedOut
-//!        └─leave─> Leaving ──drained, time is up──┘
-//!     and from all of them: ─fail─> Failed
+//! ```text
+//! Running ─close─> Closing ─drained─> LoggingOut ─answered─> LoggedOut
+//!    └─leave─> Leaving ──drained, time is up──┘
+//! and from all of them: ─fail─> Failed
+//! ```
 //!
 //! `Closing` is the caller's wish: what is queued is still sent. `Leaving` is the target's (RFC 7143
 //! section 11.9.1): no new command goes out. After the Logout Request nothing else is sent.

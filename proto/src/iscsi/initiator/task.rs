@@ -29,8 +29,6 @@ pub(super) struct Inward {
     pub(super) next: u32,
     /// Bytes that arrived.
     pub(super) received: u32,
-    /// Bytes of the running sequence, which MaxBurstLength bounds.
-    pub(super) burst: u32,
 }
 
 /// Data to the target.
@@ -93,7 +91,7 @@ impl Task {
         place: Place::NOWHERE,
         cmd_sn: Serial(0),
         data_sn: 0,
-        inward: Inward { next: 0, received: 0, burst: 0 },
+        inward: Inward { next: 0, received: 0 },
         outward: Outward {
             sent: 0,
             next: 0,

@@ -50,7 +50,9 @@ impl Session {
     /// (RFC 7143 section 11.17.1 has the reasons).
     #[inline]
     fn refusal(&self, command: &ScsiCommand) -> Option<RejectReason> {
-        if command.itt == Itt::NONE {
+        if self.terms.is_discovery {
+            Some(RejectReason::ProtocolError)
+        } else if command.itt == Itt::NONE {
             Some(RejectReason::InvalidPduField)
         } else if (command.read && command.write) || command.ahs_len > 0 {
             Some(RejectReason::CommandNotSupported)

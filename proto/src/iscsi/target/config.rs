@@ -1,7 +1,7 @@
 //! What a session is made of: what was negotiated, where the numbers start, and the named limits.
 
 use super::slab::SLOTS_MAX;
-use crate::iscsi::negotiate::{SessionParams, TaskReporting};
+use crate::iscsi::negotiate::{SessionParams, SessionType, TaskReporting};
 use crate::serial::Serial;
 
 /// Most commands that a window may be open for.
@@ -58,6 +58,7 @@ pub(super) struct Terms {
     pub(super) initial_r2t: bool,
     pub(super) immediate_data: bool,
     pub(super) fast_abort: bool,
+    pub(super) is_discovery: bool,
 }
 
 impl Terms {
@@ -77,6 +78,7 @@ impl Terms {
             initial_r2t: params.initial_r2t,
             immediate_data: params.immediate_data,
             fast_abort: params.task_reporting == TaskReporting::FastAbort,
+            is_discovery: params.session_type == SessionType::Discovery,
         }
     }
 }

@@ -11,7 +11,7 @@ use super::slab::TaskId;
 use super::types::{DataOutcome, Receive};
 use super::window::Order;
 use crate::iscsi::pdu::{
-    Bhs, DataOut, Field, InitiatorPdu, PduError, RejectReason, Ttt, data_segment_len,
+    Bhs, DataOut, Field, InitiatorPdu, Itt, PduError, RejectReason, Ttt, data_segment_len,
 };
 use crate::serial::Serial;
 
@@ -253,7 +253,16 @@ impl Session {
         }
     }
 
+    /// A discovery session knows text and logout, and answers to its own pings; all other requests
+    /// MUST be rejected (RFC 7143 section 4.3).
     fn execute(&mut self, pdu: &InitiatorPdu, bhs: &Bhs, data: &[u8]) {
+        let is_foreign = match pdu {
+            InitiatorPdu::NopOut(pdu) => pdu.itt != Itt::NONE,
+            pdu => matches!(pdu, InitiatorPdu::TaskManagement(_)),
+        };
+        if self.terms.is_discovery && is_foreign {
+            return self.reject(RejectReason::ProtocolError, bhs);
+        }
         match pdu {
             InitiatorPdu::NopOut(pdu) => self.nop_out(pdu, bhs, data),
             InitiatorPdu::TaskManagement(pdu) => self.manage(pdu, bhs),

@@ -1,8 +1,10 @@
 //! One task: where it is in its life, and how it answers.
 //!
-//!     Collecting ──► Executing ──► Answering ──► Leaving ──► (slot free)
-//!         │  └───────────────────────►┘ (faulty write data)
-//!         └──► dropped (aborted)
+//! ```text
+//! Collecting ──► Executing ──► Answering ──► Leaving ──► (slot free)
+//!     │  └───────────────────────►┘ (faulty write data)
+//!     └──► dropped (aborted)
+//! ```
 //!
 //! Collecting: its turn has not come or write data are missing. Executing: the shell has it.
 //! Answering: Data-In and status go out. Leaving: the last PDU has been handed over, the tag is free

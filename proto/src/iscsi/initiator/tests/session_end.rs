@@ -207,6 +207,19 @@ fn rfc_point_18_a_reject_does_not_end_a_task_that_the_target_has() {
 }
 
 #[test]
+fn rfc_point_18_data_that_cross_with_the_status_may_be_rejected() {
+    let mut lab = lab();
+    let a = lab.write(65536);
+    lab.next_command();
+    let data = lab.session.poll_transmit(0).unwrap();
+    let pdu = lab.response(a, Status::CheckCondition);
+    lab.hear_response(pdu, &[]).unwrap();
+    lab.hear_reject(RejectReason::InvalidPduField, &data.bhs);
+    lab.outcome(a);
+    assert_eq!((lab.events(), lab.session.state()), (Vec::new(), State::Running));
+}
+
+#[test]
 fn rfc_point_18_one_immediate_command_too_many_is_tried_again() {
     let mut lab = lab();
     let a = lab.read(0);

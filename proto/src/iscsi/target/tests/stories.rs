@@ -453,6 +453,21 @@ fn section_11_10_text_is_collected_over_pdus_and_answered_over_pdus() {
 }
 
 #[test]
+fn section_4_3_a_discovery_session_knows_text_and_logout_only() {
+    let session_type = crate::iscsi::negotiate::SessionType::Discovery;
+    let mut rig = Rig::with(&SessionParams { session_type, ..params() });
+    let (read, ping) = (rig.read(1, 512), rig.nop(2, 0, false));
+    let tmf = InitiatorPdu::TaskManagement(rig.tmf(TaskFunction::LogicalUnitReset, 0));
+    for pdu in [read, ping, tmf] {
+        rig.send(pdu, &[]);
+        assert_eq!(rig.reason(), RejectReason::ProtocolError);
+    }
+    let question = text(&mut rig, Ttt::NONE, 0, false);
+    rig.send(question, &[]);
+    assert!(matches!(rig.events()[..], [Event::Text { .. }]));
+}
+
+#[test]
 fn endless_text_is_cut_off() {
     let mut rig = Rig::new();
     let mut ttt = Ttt::NONE;
