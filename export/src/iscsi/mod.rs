@@ -30,6 +30,8 @@ mod slot;
 mod state;
 mod stats;
 mod target;
+#[cfg(test)]
+mod tests;
 mod text;
 mod turns;
 mod unit;
