@@ -66,6 +66,12 @@ impl Buffer {
         self.len
     }
 
+    /// Segments that `len` bytes may lie in.
+    #[inline]
+    pub(crate) fn segments_of(&self, len: u32) -> usize {
+        (len / self.chunk_len) as usize + 2
+    }
+
     /// Leases.
     #[inline]
     pub(crate) fn chunks(&self) -> usize {
