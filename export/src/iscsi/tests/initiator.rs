@@ -22,7 +22,7 @@ use byway_proto::serial::Serial;
 
 use super::TARGET;
 
-const MEMORY_LEN: u32 = 16 << 10;
+const MEMORY_LEN: u32 = 8 << 10;
 
 /// Who logs in, and how.
 #[derive(Clone)]
@@ -91,7 +91,6 @@ struct Task {
 
 /// The initiator.
 pub(super) struct Client {
-    pub(super) core: Rc<Core>,
     pub(super) stream: Stream,
     pub(super) params: SessionParams,
     pub(super) tsih: u16,
@@ -125,7 +124,6 @@ pub(super) async fn log_in(core: &Rc<Core>, to: &Address, who: &Who) -> Result<C
     let stream = Stream::connect(core, to).await.unwrap();
     let mut login = Login::new(who.config()).unwrap();
     let mut client = Client {
-        core: Rc::clone(core),
         stream,
         params: SessionParams::default(),
         tsih: 0,
