@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::os::unix::process::parent_id;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -151,7 +151,7 @@ fn access(args: &ServeArgs) -> Result<Access, Failure> {
     Ok(Access::Listed(listed))
 }
 
-fn chap(user: &str, file: &PathBuf, mutual: &Option<PathBuf>) -> Result<ChapTerms, Failure> {
+fn chap(user: &str, file: &Path, mutual: &Option<PathBuf>) -> Result<ChapTerms, Failure> {
     let peer = Peer { name: Some(user.to_owned()), secret: byway::secret::read(file)? };
     let own = match mutual {
         None => None,

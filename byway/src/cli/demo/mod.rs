@@ -131,7 +131,9 @@ impl Stage {
         say(&format!(
             "load       random 4 KiB reads and writes at depth 32 for {runtime}, verified"
         ))?;
-        let saboteur = ReactorThread::start(CoreConfig::default())?;
+        // The saboteur waits for processes: it may hold its core up.
+        let patient = CoreConfig { stall_ns: RECOVERY_NS_MAX, ..CoreConfig::default() };
+        let saboteur = ReactorThread::start(patient)?;
         self.send(&saboteur, folder, runtime_ns / 3)?;
         let progress = std::io::stderr().is_terminal();
         let stop = Arc::clone(stop);
