@@ -126,10 +126,10 @@ fn judge_request(request: &BlockRequest) {
 
 fn result(request: &BlockRequest, input: &mut Input<'_>) -> BlockResult {
     if let BlockOp::LbaStatus { .. } = request.op {
+        // The shell knows of one run at least, which begins where it was asked.
+        let count = usize::from(input.byte()).max(1);
         let run = |lba| LbaStatus { lba, blocks: 1, provisioning: Provisioning::Deallocated };
-        return BlockResult::Runs(
-            (request.lba..BLOCKS).take(input.byte().into()).map(run).collect(),
-        );
+        return BlockResult::Runs((request.lba..BLOCKS).take(count).map(run).collect());
     }
     match input.byte() & 7 {
         0 => BlockResult::Done,
