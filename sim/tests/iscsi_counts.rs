@@ -62,7 +62,7 @@ impl Pair {
         let is_write = match work {
             Work::Reads => false,
             Work::Writes => true,
-            Work::InTurns => self.submitted % 2 == 0,
+            Work::InTurns => self.submitted.is_multiple_of(2),
         };
         let transfer = Transfer::new(self.submitted * 8, LEN / 512);
         let (command, direction) = match is_write {
