@@ -10,6 +10,7 @@
 pub use block::Width;
 pub use cache::CacheRange;
 pub use compare::CompareAndWrite;
+pub use data_len::DataLen;
 pub use identity::{Inquiry, ReportLuns};
 pub use mode::{ModeSelect, ModeSense, PageControl};
 pub use persistent::{ReserveIn, ReserveInAction, ReserveOut, ReserveOutAction};
@@ -25,6 +26,7 @@ use super::{Cdb, Sense, SenseCode, opcode};
 mod block;
 mod cache;
 mod compare;
+mod data_len;
 mod identity;
 mod mode;
 mod persistent;

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::scsi::cdb::DataLen;
 use crate::scsi::data::{UnmapRange, build_unmap};
 use crate::scsi::opcode::SUPPORTED;
 
@@ -144,6 +145,13 @@ proptest! {
         let mut unit = unit();
         if let Action::Io(request) = unit.handle(&nexus("a"), &cdb, &list) {
             if !matches!(request.op, BlockOp::Unmap(_)) {
+                let told = Command::parse(&cdb).unwrap().data_len(512);
+                let (input, output) = (request.data_in_len(512), request.data_out_len(512));
+                match told {
+                    DataLen::Out(len) if !has_parameter_list(&cdb) => prop_assert_eq!(output, len),
+                    DataLen::In(len) if input != 0 => prop_assert_eq!(input, len),
+                    _ => prop_assert_eq!((input, output), (0, 0)),
+                }
                 prop_assert!(request.blocks > 0 && request.lba + request.blocks <= 1000);
             }
             let _ = unit.finish(&request, BlockResult::Failed);
