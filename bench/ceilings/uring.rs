@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use io_uring::{IoUring, opcode, squeue::SubmissionQueue, types};
 
+use crate::{Figures, cpu_ns, pin};
+
 /// What to measure.
 #[derive(Clone, Debug)]
 pub struct Ceiling {
@@ -25,17 +27,6 @@ pub struct Ceiling {
     pub cpu: Option<usize>,
     /// Completions that a system call waits for.
     pub batch: u32,
-}
-
-/// What was measured.
-#[derive(Clone, Copy, Debug)]
-pub struct Figures {
-    /// Reads per second.
-    pub iops: f64,
-    /// User and system time of each read, in nanoseconds.
-    pub cpu_ns_per_io: f64,
-    /// System calls of each read.
-    pub syscalls_per_io: f64,
 }
 
 struct Loop {
@@ -58,23 +49,16 @@ struct Reads {
 
 /// Runs the loop on this thread.
 pub fn run(ceiling: &Ceiling) -> io::Result<Figures> {
-    if let Some(id) = ceiling.cpu
-        && !core_affinity::set_for_current(core_affinity::CoreId { id })
-    {
-        return Err(io::Error::other(format!("cannot run on processor {id}")));
-    }
+    pin(ceiling.cpu)?;
     let file = OpenOptions::new().read(true).custom_flags(libc::O_DIRECT).open(&ceiling.path)?;
     let mut state = Loop::new(ceiling, &file)?;
     (0..ceiling.qd).for_each(|slot| state.reads.push(&mut state.ring.submission(), slot));
     state.spin(ceiling.batch, ceiling.runtime / 10)?;
     let (done, syscalls, cpu, start) = (state.done, state.syscalls, cpu_ns(), Instant::now());
     state.spin(ceiling.batch, ceiling.runtime)?;
-    let ios = (state.done - done).max(1) as f64;
-    let figures = Figures {
-        iops: ios / start.elapsed().as_secs_f64(),
-        cpu_ns_per_io: (cpu_ns() - cpu) as f64 / ios,
-        syscalls_per_io: (state.syscalls - syscalls) as f64 / ios,
-    };
+    let elapsed = start.elapsed();
+    let figures =
+        Figures::of(state.done - done, elapsed, cpu_ns() - cpu, state.syscalls - syscalls);
     // Nothing may be in flight when the buffers are freed.
     state.ring.submit_and_wait(ceiling.qd as usize)?;
     Ok(figures)
@@ -139,10 +123,4 @@ impl Reads {
         // SAFETY: each slot has its own part of the registered buffers and one read at a time.
         unsafe { queue.push(&read) }.expect("the queue has an entry for every slot");
     }
-}
-
-/// Time that this thread was on a processor, user and system, in nanoseconds.
-fn cpu_ns() -> u64 {
-    let line = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    line.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0)
 }

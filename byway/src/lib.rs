@@ -6,8 +6,10 @@
 #![forbid(unsafe_code)]
 
 pub mod fuzz;
+pub mod iscsi;
 mod open;
+mod secret;
 pub mod uri;
 
 pub use open::{OpenOptions, open, open_with};
-pub use uri::{Uri, UriError};
+pub use uri::{IscsiUri, Uri, UriError};

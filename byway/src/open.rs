@@ -7,6 +7,7 @@ use byway_engine::block::BlockDevice;
 use byway_engine::block::file::{FileDevice, FileOptions};
 use byway_engine::block::mem::MemDevice;
 use byway_engine::block::null::NullDevice;
+use byway_iscsi_initiator::IscsiDevice;
 
 use crate::uri::Uri;
 
@@ -38,5 +39,10 @@ pub fn open_with(uri: &Uri, wanted: OpenOptions) -> Result<Arc<dyn BlockDevice>,
         }
         Uri::Mem(bytes) => Arc::new(MemDevice::new(*bytes)?),
         Uri::Null(bytes) => Arc::new(NullDevice::new(*bytes)),
+        Uri::Iscsi(uri) => {
+            let mut config = crate::iscsi::config(uri)?;
+            config.read_only |= wanted.read_only;
+            Arc::new(IscsiDevice::open(config)?)
+        }
     })
 }

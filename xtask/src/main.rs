@@ -10,6 +10,7 @@ use std::process::ExitCode;
 mod ci;
 mod exec;
 mod fuzz;
+mod guest;
 mod instructions;
 mod packages;
 mod peers;
@@ -32,7 +33,7 @@ struct Cli {
 enum Command {
     /// What CI runs, in order, stopping at the first failure
     Ci(ci::Args),
-    /// Every test there is: unit, counting, examples, loom, sanitizer, valgrind, seeds, instructions
+    /// Every test there is: unit, counting, examples, loom, sanitizer, valgrind, seeds, guests, …
     Test(test::Args),
     /// The house rules, as a ratchet
     Tidy,
@@ -44,6 +45,8 @@ enum Command {
     Soak(soak::Args),
     /// Install the Debian packages that tests need, or name the steps that will be skipped
     Peers,
+    /// Boot a guest whose kernel serves iSCSI or logs in to it
+    Guest(guest::Args),
     /// Compare instruction counts per operation with the recorded ones
     Instructions(instructions::Args),
 }
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Command::Sim(args) => sim::run(&args),
         Command::Soak(args) => soak::run(&args),
         Command::Peers => peers::run(),
+        Command::Guest(args) => guest::run(&args),
         Command::Instructions(args) => instructions::run(&args),
     };
     match outcome {

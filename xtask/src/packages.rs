@@ -3,7 +3,7 @@
 //! The table is the only place that names packages: `peers` installs from it, and a step that lacks
 //! a program takes its reason for being skipped from it.
 
-use crate::exec;
+use crate::{exec, peers};
 
 /// One Debian package, and the program by which its presence is seen.
 pub(crate) struct Package {
@@ -27,7 +27,22 @@ pub(crate) const PACKAGES: &[Package] = &[
         used_by: &["strace check of the syscall counter"],
     },
     Package { name: "g++", program: "c++", used_by: &["fuzz", "soak"] },
+    Package { name: "tgt", program: "tgtd", used_by: &["iSCSI tests against tgt", "guest"] },
+    Package { name: "istgt", program: "istgt", used_by: &["iSCSI tests against istgt"] },
+    Package {
+        name: "libiscsi-bin",
+        program: "iscsi-inq",
+        used_by: &["iSCSI tests with libiscsi's tools", "guest"],
+    },
+    Package { name: "qemu-system-x86", program: "qemu-system-x86_64", used_by: &["guest"] },
+    Package { name: "xz-utils", program: "xz", used_by: &["guest"] },
+    Package { name: "iproute2", program: "ip", used_by: &["guest"] },
 ];
+
+/// Packages above with a service that would listen on every address of the machine, and its name:
+/// no test needs it, each starts its own on 127.0.0.1. (istgt's service does not start without a
+/// configuration, and the package has none.)
+pub(crate) const UNWANTED_SERVICES: &[(&str, &str)] = &[("tgt", "tgt")];
 
 /// A condition without which a step is skipped.
 #[derive(Clone, Copy)]
@@ -36,6 +51,10 @@ pub(crate) enum Need {
     Program(&'static str),
     /// A cargo subcommand that a minimal toolchain may lack.
     Cargo(&'static str),
+    /// To be root.
+    Root,
+    /// Network namespaces and tap devices, which root of a container may lack.
+    Tap,
 }
 
 impl Need {
@@ -46,6 +65,8 @@ impl Need {
             Need::Cargo(name) if !has_subcommand(name) => {
                 Some(format!("`cargo {name}` is not part of this toolchain"))
             }
+            Need::Root if !peers::is_root() => Some("only root may do this".into()),
+            Need::Tap if !has_tap() => Some("no network namespaces or no /dev/net/tun".into()),
             _ => None,
         }
     }
@@ -65,7 +86,16 @@ pub(crate) fn missing_packages() -> Vec<&'static Package> {
 
 fn is_on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
+    // Daemons lie where the search path of a plain user does not lead.
+    let mut dirs = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
+    dirs.any(|dir| dir.join(program).is_file())
+}
+
+fn has_tap() -> bool {
+    let mut probe = exec::program("unshare");
+    let probe = probe.args(["--net", "true"]).stderr(std::process::Stdio::null());
+    let is_allowed = probe.status().is_ok_and(|status| status.success());
+    is_allowed && std::path::Path::new("/dev/net/tun").exists()
 }
 
 fn has_subcommand(name: &str) -> bool {

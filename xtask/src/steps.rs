@@ -6,7 +6,7 @@
 
 use crate::exec::Outcome;
 use crate::packages::Need;
-use crate::{instructions, peers, tidy, valgrind};
+use crate::{guest, instructions, peers, tidy, valgrind};
 
 /// One named thing to run.
 pub(crate) struct Step {
@@ -120,6 +120,12 @@ pub(crate) const TESTS: &[Step] = &[
         what: "crashes and faults under forty seeds",
         needs: &[],
         action: Action::Commands(&[cmd("cargo run --release -p byway-sim -- --seed 1..40")]),
+    },
+    Step {
+        name: "guest",
+        what: "the kernel's iSCSI target and initiator, in emulated guests",
+        needs: guest::NEEDS,
+        action: Action::Own(guest::check),
     },
     Step {
         name: "asan",

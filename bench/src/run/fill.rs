@@ -25,7 +25,7 @@ pub(super) fn fill(
     core: &CoreConfig,
     progress: bool,
 ) -> Result<(), SetupError> {
-    let arena = ArenaConfig { len: 2 * CHUNK as usize, ..core.arena };
+    let arena = ArenaConfig { len: 2 * CHUNK as usize + device.memory_len(), ..core.arena };
     let mut queue = PollQueue::open(device, &CoreConfig { arena, ..core.clone() })?;
     let bar = Progress::of_bytes(progress, len);
     let mut state = seed;

@@ -164,7 +164,7 @@ fn run_threads(
             for index in 0..job.jobs {
                 let work = Work::new(spec, job, index, stream, size, options.log);
                 stream += 1;
-                let config = core_config(spec, job, index, &options.core);
+                let config = core_config(spec, job, index, device.memory_len(), &options.core);
                 let (barrier, shared) = (Arc::clone(&barrier), Arc::clone(shared));
                 let (report, api) = (report.clone(), spec.api);
                 let open_loop = job.rate.is_some();
@@ -229,9 +229,16 @@ fn sharpen_timers() {
     }
 }
 
-/// The core of thread `index`: its processor in turn, memory for its buffers and little more.
-fn core_config(spec: &RunSpec, job: &JobSpec, index: u32, base: &CoreConfig) -> CoreConfig {
+/// The core of thread `index`: its processor in turn, memory for its buffers, for `extra` bytes of
+/// the device's own, and little more.
+fn core_config(
+    spec: &RunSpec,
+    job: &JobSpec,
+    index: u32,
+    extra: usize,
+    base: &CoreConfig,
+) -> CoreConfig {
     let cpu = job.cores.get(index as usize % job.cores.len().max(1)).copied();
-    let arena = ArenaConfig { len: job.buffers() as usize, ..base.arena };
+    let arena = ArenaConfig { len: job.buffers() as usize + extra, ..base.arena };
     CoreConfig { cpu, arena, poll_mode: spec.poll_mode, ..base.clone() }
 }

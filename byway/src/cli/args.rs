@@ -113,10 +113,10 @@ pub(crate) struct PeersArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct CeilingArgs {
-    /// Which loop: uring
+    /// Which loop: uring or iscsi
     pub(crate) kind: String,
-    /// A file or block device
-    pub(crate) path: PathBuf,
+    /// A file or block device; for iscsi, iscsi://HOST:PORT/IQN/LUN
+    pub(crate) place: String,
     /// Requests in flight
     #[arg(long, default_value_t = 32)]
     pub(crate) qd: u32,
@@ -132,4 +132,10 @@ pub(crate) struct CeilingArgs {
     /// Completions that a system call waits for
     #[arg(long, default_value_t = 1)]
     pub(crate) batch: u32,
+    /// Write in place of reading (iscsi)
+    #[arg(long)]
+    pub(crate) write: bool,
+    /// Ask again and again in place of sleeping (iscsi)
+    #[arg(long)]
+    pub(crate) spin: bool,
 }

@@ -1,32 +1,33 @@
-//! `byway bench ceiling`: the smallest loop, as a program of its own for `peers`.
+//! `byway bench ceiling`: the smallest loops, as programs of their own for `peers`.
 
 use std::time::Duration;
 
 use byway_bench::words::{size, span_ns};
-use byway_ceilings::Ceiling;
+use byway_ceilings::{Ceiling, Iscsi};
 
 use super::args::CeilingArgs;
 use super::failure::Failure;
 use super::output;
 
+/// Words that every loop has.
+struct Load {
+    bs: u32,
+    runtime: Duration,
+}
+
 pub(crate) fn run(args: &CeilingArgs) -> Result<(), Failure> {
-    if args.kind != "uring" {
-        return Err(Failure::usage(format!("'{}': no such loop; use uring", args.kind)));
-    }
-    let bs = size(&args.bs).map_err(|error| error.of("--bs"))?;
-    let bs = u32::try_from(bs).map_err(|_| Failure::usage("--bs: too large; use 4k"))?;
-    let runtime = span_ns(&args.runtime).map_err(|error| error.of("--runtime"))?;
-    let ceiling = Ceiling {
-        path: args.path.clone(),
-        qd: args.qd,
-        bs,
-        runtime: Duration::from_nanos(runtime),
-        cpu: args.core,
-        batch: args.batch,
+    let load = load(args)?;
+    let measured = match args.kind.as_str() {
+        "uring" => byway_ceilings::run(&uring(args, &load)),
+        "iscsi" => byway_ceilings::run_iscsi(&iscsi(args, &load)?),
+        other => {
+            let what = format!("'{other}': no such loop; use uring or iscsi");
+            return Err(Failure::usage(what));
+        }
     };
-    let figures = byway_ceilings::run(&ceiling).map_err(|error| {
-        let path = args.path.display();
-        Failure::failed(format!("{path}: {error}; name a file that direct I/O can read"))
+    let figures = measured.map_err(|error| {
+        let remedy = "name a file that direct I/O can read, or a unit that needs no login";
+        Failure::failed(format!("{}: {error}; {remedy}", args.place))
     })?;
     let json = serde_json::json!({
         "iops": figures.iops,
@@ -34,4 +35,61 @@ pub(crate) fn run(args: &CeilingArgs) -> Result<(), Failure> {
         "syscalls_per_io": figures.syscalls_per_io,
     });
     output::print(&format!("{json}\n"))
+}
+
+fn load(args: &CeilingArgs) -> Result<Load, Failure> {
+    let bs = size(&args.bs).map_err(|error| error.of("--bs"))?;
+    let bs = u32::try_from(bs).ok().filter(|bs| *bs < 1 << 24);
+    let bs = bs.ok_or_else(|| Failure::usage("--bs: too large; use 4k"))?;
+    let runtime = span_ns(&args.runtime).map_err(|error| error.of("--runtime"))?;
+    Ok(Load { bs, runtime: Duration::from_nanos(runtime) })
+}
+
+fn uring(args: &CeilingArgs, load: &Load) -> Ceiling {
+    Ceiling {
+        path: args.place.clone().into(),
+        qd: args.qd,
+        bs: load.bs,
+        runtime: load.runtime,
+        cpu: args.core,
+        batch: args.batch,
+    }
+}
+
+fn iscsi(args: &CeilingArgs, load: &Load) -> Result<Iscsi, Failure> {
+    let (portal, target, lun) = unit(&args.place).ok_or_else(|| {
+        Failure::usage(format!("'{}': not a unit; use iscsi://HOST:PORT/IQN/LUN", args.place))
+    })?;
+    Ok(Iscsi {
+        portal: portal.into(),
+        target: target.into(),
+        lun,
+        write: args.write,
+        spin: args.spin,
+        qd: args.qd,
+        bs: load.bs,
+        runtime: load.runtime,
+        cpu: args.core,
+        batch: args.batch,
+    })
+}
+
+/// Portal, target and logical unit of `iscsi://HOST:PORT/IQN/LUN`.
+fn unit(place: &str) -> Option<(&str, &str, u8)> {
+    let (portal, rest) = place.strip_prefix("iscsi://")?.split_once('/')?;
+    let (target, lun) = rest.split_once('/')?;
+    Some((portal, target, lun.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_is_a_portal_a_target_and_a_number() {
+        let place = "iscsi://[::1]:3260/iqn.2026-01.org.byway:disk/7";
+        assert_eq!(unit(place), Some(("[::1]:3260", "iqn.2026-01.org.byway:disk", 7)));
+        assert_eq!(unit("iscsi://host:3260/iqn.2026-01.org.byway:disk"), None);
+        assert_eq!(unit("file:/disk"), None);
+    }
 }

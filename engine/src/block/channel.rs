@@ -19,6 +19,11 @@ pub trait BlockDevice: Send + Sync {
     /// Opens this core's way into the device.
     fn open_channel(&self, core: &Rc<Core>) -> Result<Box<dyn Channel>, SetupError>;
 
+    /// Bytes of a core's arena that a channel takes for itself, beside the memory of requests.
+    fn memory_len(&self) -> usize {
+        0
+    }
+
     /// Looks again at what may change from outside: the size. Channels report a change as an event.
     fn rescan(&self) -> Result<(), SetupError> {
         Ok(())

@@ -5,7 +5,6 @@
 pub mod chap;
 pub mod framing;
 pub mod login;
-pub mod framing;
 pub mod initiator;
 pub mod negotiate;
 pub mod pdu;

@@ -66,6 +66,10 @@ impl BlockDevice for Slice {
         Ok(Box::new(SliceChannel { inner, window: self.window, seen_size: info.size, refused }))
     }
 
+    fn memory_len(&self) -> usize {
+        self.inner.memory_len()
+    }
+
     fn rescan(&self) -> Result<(), SetupError> {
         self.inner.rescan()
     }

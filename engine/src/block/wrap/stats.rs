@@ -161,6 +161,10 @@ impl BlockDevice for Stats {
         Ok(Box::new(StatsChannel { inner, core: Rc::clone(core), book, pending }))
     }
 
+    fn memory_len(&self) -> usize {
+        self.inner.memory_len()
+    }
+
     fn rescan(&self) -> Result<(), SetupError> {
         self.inner.rescan()
     }

@@ -162,6 +162,10 @@ impl BlockDevice for Trace {
         Ok(Box::new(TraceChannel { inner, core, log, number, pending }))
     }
 
+    fn memory_len(&self) -> usize {
+        self.inner.memory_len()
+    }
+
     fn rescan(&self) -> Result<(), SetupError> {
         self.inner.rescan()
     }

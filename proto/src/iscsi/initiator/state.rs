@@ -76,8 +76,9 @@ impl State {
     }
 
     /// True where nothing is received any more.
+    #[must_use]
     #[inline]
-    pub(super) fn is_over(self) -> bool {
+    pub fn is_over(self) -> bool {
         matches!(self, State::LoggedOut | State::Failed)
     }
 }

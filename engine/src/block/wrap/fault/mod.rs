@@ -49,6 +49,10 @@ impl BlockDevice for Fault {
         Ok(Box::new(FaultChannel::new(inner, core, state, &self.info())))
     }
 
+    fn memory_len(&self) -> usize {
+        self.inner.memory_len()
+    }
+
     fn rescan(&self) -> Result<(), SetupError> {
         self.inner.rescan()
     }

@@ -100,6 +100,10 @@ impl BlockDevice for Verify {
         Ok(Box::new(VerifyChannel::new(inner, table, counters, depth)))
     }
 
+    fn memory_len(&self) -> usize {
+        self.inner.memory_len()
+    }
+
     fn rescan(&self) -> Result<(), SetupError> {
         self.inner.rescan()
     }

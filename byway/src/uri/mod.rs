@@ -1,7 +1,10 @@
-//! The URIs of devices: `file:/path[?direct=off&readonly=on]`, `mem:SIZE`, `null:SIZE`.
+//! The URIs of devices: `file:/path[?direct=off&readonly=on]`, `mem:SIZE`, `null:SIZE` and
+//! `iscsi://portal/target/lun`.
 //!
 //! Pure. A path may hold any byte as `%XX`; `?`, `#` and `%` must be written so. Sizes are those of
 //! the bench: `1g`, `512MiB`.
+
+mod iscsi;
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -11,9 +14,12 @@ use std::str::FromStr;
 
 use byway_bench::words::{show_size, size};
 
+pub use iscsi::IscsiUri;
+
 /// The longest URI, in bytes.
 pub const URI_LEN_MAX: usize = 8192;
-const SCHEMES: &str = "use file:/path, mem:SIZE or null:SIZE, such as mem:1g";
+const SCHEMES: &str =
+    "use file:/path, iscsi://host/TARGET/LUN, mem:SIZE or null:SIZE, such as mem:1g";
 
 /// The name of a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +37,8 @@ pub enum Uri {
     Mem(u64),
     /// Nothing, of so many bytes.
     Null(u64),
+    /// A LUN.
+    Iscsi(Box<IscsiUri>),
 }
 
 /// A URI that means nothing.
@@ -57,11 +65,20 @@ impl FromStr for Uri {
 
     fn from_str(word: &str) -> Result<Uri, UriError> {
         parse(word).map_err(|(problem, remedy)| UriError {
-            uri: word.chars().take(200).flat_map(char::escape_debug).collect(),
+            uri: shown(word).chars().take(200).flat_map(char::escape_debug).collect(),
             problem,
             remedy,
         })
     }
+}
+
+/// The URI as messages show it: without what may be a secret between a user and the host.
+fn shown(word: &str) -> String {
+    let secret = word.rsplit_once('@').and_then(|(before, after)| {
+        let (user, _) = before.strip_prefix("iscsi://")?.split_once(':')?;
+        Some(format!("iscsi://{user}:...@{after}"))
+    });
+    secret.unwrap_or_else(|| word.to_owned())
 }
 
 /// What is wrong and what helps.
@@ -87,6 +104,7 @@ fn parse(word: &str) -> Result<Uri, Wrong> {
         "file" => file(rest),
         "mem" => sized(rest).map(Uri::Mem),
         "null" => sized(rest).map(Uri::Null),
+        "iscsi" => iscsi::parse(rest).map(|uri| Uri::Iscsi(Box::new(uri))),
         _ => wrong(format!("the scheme '{scheme}' is not known"), SCHEMES),
     }
 }
@@ -158,6 +176,19 @@ fn decode(text: &str) -> Result<Vec<u8>, Wrong> {
     Ok(bytes)
 }
 
+/// As `decode`, for what must be text.
+fn decode_text(text: &str) -> Result<String, Wrong> {
+    String::from_utf8(decode(text)?)
+        .map_err(|_| ("bytes that are no text".to_owned(), "use UTF-8".to_owned()))
+}
+
+/// Text as it stands in a part of a URI that other signs end.
+fn encode_text(text: &str) -> String {
+    let plain = |c: char| !c.is_ascii_control() && !"%?#&/@ ".contains(c);
+    let one = |c: char| if plain(c) { c.to_string() } else { format!("%{:02X}", c as u32) };
+    text.chars().map(one).collect()
+}
+
 /// The path as it stands in a URI.
 fn encode(path: &Path, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     for chunk in path.as_os_str().as_bytes().utf8_chunks() {
@@ -178,6 +209,7 @@ impl fmt::Display for Uri {
         match self {
             Uri::Mem(bytes) => write!(f, "mem:{}", show_size(*bytes)),
             Uri::Null(bytes) => write!(f, "null:{}", show_size(*bytes)),
+            Uri::Iscsi(uri) => uri.fmt(f),
             Uri::File { path, direct, read_only } => {
                 f.write_str("file:")?;
                 encode(path, f)?;
@@ -237,6 +269,8 @@ mod tests {
             assert!(message.contains(part) && message.contains("; "), "{message}");
             assert_eq!(message.lines().count(), 1, "{message}");
         }
+        let secret = "iscsi://me:hidden@host/t/0".parse::<Uri>().unwrap_err().to_string();
+        assert!(!secret.contains("hidden"), "{secret}");
         assert!("a\nb".parse::<Uri>().unwrap_err().to_string().lines().count() == 1);
         assert!(format!("file:/{}", "a".repeat(URI_LEN_MAX)).parse::<Uri>().is_err());
     }
@@ -254,6 +288,7 @@ mod tests {
         fn no_word_panics(word in "\\PC{0,40}") {
             crate::fuzz::uri(word.as_bytes());
             crate::fuzz::uri(format!("file:{word}").as_bytes());
+            crate::fuzz::uri(format!("iscsi://{word}").as_bytes());
         }
     }
 }
