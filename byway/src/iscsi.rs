@@ -59,7 +59,10 @@ pub fn initiator_name() -> String {
 }
 
 /// The first address of a portal's host.
-pub(crate) fn resolve(portal: &TargetAddress) -> Result<Address, SetupError> {
+///
+/// # Errors
+/// Where the name has none.
+pub fn resolve(portal: &TargetAddress) -> Result<Address, SetupError> {
     let name = match &portal.host {
         Host::Ip(ip) => return Ok(Address::Tcp((*ip, portal.port).into())),
         Host::Name(name) => name,

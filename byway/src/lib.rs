@@ -7,8 +7,9 @@
 
 pub mod fuzz;
 pub mod iscsi;
+pub mod lun;
 mod open;
-mod secret;
+pub mod secret;
 pub mod uri;
 
 pub use open::{OpenOptions, open, open_with};

@@ -1,0 +1,131 @@
+//! Is a LUN fit for a cluster? Tried out, with four initiator ports and a scratch range.
+//!
+//! The safety of a cluster rests on what a target does when one node shuts another one out. Targets
+//! differ, so nothing is believed: [`checks`] are scripts with judgements, [`lab`] performs them,
+//! [`verdict`] makes one word of what was found. Scripts, judgements and verdict are pure; the tests
+//! run them against a logical unit in memory, faultless and with the faults of known targets.
+
+mod checks;
+pub mod finding;
+mod guard;
+mod lab;
+pub mod scratch;
+pub mod script;
+#[cfg(test)]
+mod tests;
+pub mod verdict;
+mod wire;
+
+use std::rc::Rc;
+
+use byway_engine::SetupError;
+use byway_engine::core::{Core, CoreConfig};
+use byway_engine::reactor::Reactor;
+use byway_iscsi_initiator::IscsiConfig;
+
+pub use finding::{Finding, Holds, Subject};
+pub use scratch::Scratch;
+pub use verdict::{Verdict, Word};
+
+use guard::Trouble;
+use lab::Lab;
+
+/// What a user may say about a check.
+pub struct CheckOptions {
+    /// The name of the second initiator.
+    pub second_name: String,
+    /// Where the scratch range begins; at the end of the LUN where nothing is said.
+    pub scratch_lba: Option<u64>,
+    /// Check although others are registered; they lose their registrations.
+    pub force: bool,
+    /// Asked before anything is written: may this range be written to?
+    pub may_write: Box<dyn FnOnce(&Scratch) -> Result<(), Refused>>,
+    /// Told before each check: its number, how many there are, and its name.
+    pub progress: Box<dyn FnMut(usize, usize, &str)>,
+    /// True where the check is to end early.
+    pub is_stopped: Box<dyn Fn() -> bool>,
+}
+
+/// The user did not allow it; in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused(pub String);
+
+/// What a check has brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The range that was written to, and has its content again.
+    pub scratch: Scratch,
+    /// One finding for each check.
+    pub findings: Vec<Finding>,
+    /// What they mean.
+    pub verdict: Verdict,
+}
+
+/// Why there is no report.
+#[derive(Debug)]
+pub enum CheckError {
+    /// A login, a command or the scratch range failed.
+    Setup(SetupError),
+    /// The user did not allow it.
+    Refused(Refused),
+}
+
+impl From<SetupError> for CheckError {
+    fn from(error: SetupError) -> CheckError {
+        CheckError::Setup(error)
+    }
+}
+
+/// Checks a LUN. The calling thread waits. Whatever happens, registrations are removed and the
+/// content of the scratch range is restored before this returns, as far as the target answers.
+///
+/// # Errors
+/// Where the LUN cannot be checked; a LUN that fails the check is no error.
+pub fn run(config: &IscsiConfig, options: CheckOptions) -> Result<Report, CheckError> {
+    let reactor = Reactor::new(&CoreConfig::default())?;
+    let config = config.clone();
+    reactor.run(|core| async move { run_on(&core, config, options).await })
+}
+
+async fn run_on(
+    core: &Rc<Core>,
+    config: IscsiConfig,
+    options: CheckOptions,
+) -> Result<Report, CheckError> {
+    let (mut lab, scratch) =
+        Lab::open(core, config, &options.second_name, options.scratch_lba).await?;
+    guard::check_registrations(&lab, options.force).await?;
+    (options.may_write)(&scratch).map_err(CheckError::Refused)?;
+    let saved = guard::save(&lab).await?;
+    let found = findings(&mut lab, options.progress, options.is_stopped).await;
+    // The two that clean up are both tried before anything is said.
+    let cleared = guard::clear(&mut lab).await;
+    let restored = guard::restore(&mut lab, &saved).await;
+    lab.leave().await;
+    restored?;
+    cleared?;
+    let findings = found?;
+    let verdict = verdict::judge(&findings);
+    Ok(Report { scratch, findings, verdict })
+}
+
+async fn findings(
+    lab: &mut Lab,
+    mut progress: Box<dyn FnMut(usize, usize, &str)>,
+    is_stopped: Box<dyn Fn() -> bool>,
+) -> Result<Vec<Finding>, Trouble> {
+    let checks = checks::all();
+    let (mut findings, count) = (Vec::with_capacity(checks.len()), checks.len());
+    for (index, check) in checks.into_iter().enumerate() {
+        progress(index + 1, count, &check.subject.name());
+        let mut answers = Vec::with_capacity(check.steps.len());
+        for step in &check.steps {
+            if is_stopped() {
+                return Err(lab.wrong("the check was interrupted", "run it again"));
+            }
+            answers.push(lab.perform(*step).await);
+        }
+        findings.push(check.judge(&answers));
+    }
+    Ok(findings)
+}
