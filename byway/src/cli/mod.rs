@@ -5,8 +5,11 @@ mod bench;
 mod ceiling;
 mod compare;
 mod failure;
+mod iscsi;
+mod lun;
 mod output;
 mod peers;
+mod text;
 mod words;
 
 use std::io;
@@ -16,7 +19,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use tracing_subscriber::EnvFilter;
 
-use args::{BenchCommand, Cli, Command};
+use args::{BenchCommand, Cli, Command, IscsiCommand, LunCommand};
 use failure::Failure;
 
 pub(crate) fn main() -> ExitCode {
@@ -39,6 +42,12 @@ fn dispatch(command: Command) -> Result<(), Failure> {
             BenchCommand::Peers(args) => peers::run(&args),
             BenchCommand::Ceiling(args) => ceiling::run(&args),
         },
+        Command::Iscsi { command } => match command {
+            IscsiCommand::Discover(args) => iscsi::discover(&args),
+            IscsiCommand::Ls(args) => iscsi::ls(&args),
+            IscsiCommand::Info(args) => iscsi::info(&args),
+        },
+        Command::Lun { command: LunCommand::Check(args) } => lun::check(&args),
         Command::Version => {
             let hash = byway_bench::machine::GIT_HASH;
             output::print(&format!("byway {} ({hash})\n", env!("CARGO_PKG_VERSION")))

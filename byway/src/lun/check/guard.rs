@@ -8,11 +8,8 @@ use super::lab::{Lab, end_of};
 use super::script::{Act, End, Node, Step, is_own_key};
 use super::wire;
 
-/// Why a check ends without a report.
-pub(super) type Trouble = SetupError;
-
 /// Refuses to go on where somebody is registered that no check left behind.
-pub(super) async fn check_registrations(lab: &Lab, force: bool) -> Result<(), Trouble> {
+pub(super) async fn check_registrations(lab: &Lab, force: bool) -> Result<(), SetupError> {
     let others = match keys(lab).await? {
         keys if keys.iter().all(|key| is_own_key(*key)) => return Ok(()),
         keys => keys,
@@ -26,7 +23,7 @@ pub(super) async fn check_registrations(lab: &Lab, force: bool) -> Result<(), Tr
     Err(lab.wrong(&problem, remedy))
 }
 
-async fn keys(lab: &Lab) -> Result<Vec<u64>, Trouble> {
+async fn keys(lab: &Lab) -> Result<Vec<u64>, SetupError> {
     let remedy = "use a target with persistent reservations";
     let read = wire::command(Node::Victim, Act::ReadKeys, lab.scratch()).expect("it is a command");
     match end_of(Act::ReadKeys, lab.send(Node::Victim, &read).await) {
@@ -36,7 +33,7 @@ async fn keys(lab: &Lab) -> Result<Vec<u64>, Trouble> {
 }
 
 /// The content of the scratch range.
-pub(super) async fn save(lab: &Lab) -> Result<Vec<Vec<u8>>, Trouble> {
+pub(super) async fn save(lab: &Lab) -> Result<Vec<Vec<u8>>, SetupError> {
     let mut saved = Vec::new();
     for (lba, blocks) in lab.scratch().pieces() {
         let read = wire::read(lba, blocks, lab.scratch());
@@ -56,7 +53,7 @@ fn words(end: RawEnd) -> String {
 }
 
 /// Removes all registrations, on new sessions where that takes some.
-pub(super) async fn clear(lab: &mut Lab) -> Result<(), Trouble> {
+pub(super) async fn clear(lab: &mut Lab) -> Result<(), SetupError> {
     let _settled =
         lab.perform(Step { node: Node::Victim, act: Act::Settle, prepares: false }).await;
     for attempt in 0..2 {
@@ -79,7 +76,7 @@ pub(super) async fn clear(lab: &mut Lab) -> Result<(), Trouble> {
 }
 
 /// Puts back what was there.
-pub(super) async fn restore(lab: &mut Lab, saved: &[Vec<u8>]) -> Result<(), Trouble> {
+pub(super) async fn restore(lab: &mut Lab, saved: &[Vec<u8>]) -> Result<(), SetupError> {
     let scratch = *lab.scratch();
     for ((lba, _), bytes) in scratch.pieces().zip(saved) {
         let write = wire::write_bytes(lba, bytes.clone(), &scratch);

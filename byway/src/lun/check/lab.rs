@@ -12,7 +12,6 @@ use byway_iscsi_initiator::{IscsiConfig, RawData, RawEnd, RawSession};
 use byway_proto::iscsi::pdu::Isid;
 use byway_proto::scsi::Status;
 
-use super::guard::Trouble;
 use super::scratch::Scratch;
 use super::script::{Act, End, Node, Step};
 use super::wire::{self, Data, Wire};
@@ -36,23 +35,33 @@ pub(super) struct Lab {
     burst: Vec<JoinHandle<RawEnd>>,
 }
 
+/// Looks for a scratch range.
+pub(super) async fn plan(
+    core: &Rc<Core>,
+    config: &IscsiConfig,
+    wanted: Option<u64>,
+) -> Result<Scratch, SetupError> {
+    let session = RawSession::open(core, &as_node(config, "", Node::Victim)).await?;
+    let size = facts::size(&session, config.lun).await;
+    session.leave().await;
+    let wrong = |problem: &str, remedy: &str| SetupError::new(&config.name, problem, remedy);
+    let size = size.map_err(|why| wrong(&why, "see byway iscsi info"))?;
+    let remedy = "name a block with --scratch-lba that has room behind it";
+    Scratch::of(size.blocks, size.block_len, size.transfer_max, wanted)
+        .ok_or_else(|| wrong("no room for the scratch range", remedy))
+}
+
 impl Lab {
-    /// Logs in with the nodes that register, and looks for a scratch range.
+    /// Logs in with the nodes that register.
     pub(super) async fn open(
         core: &Rc<Core>,
         mut config: IscsiConfig,
         second_name: &str,
-        wanted: Option<u64>,
-    ) -> Result<(Lab, Scratch), SetupError> {
+        scratch: Scratch,
+    ) -> Result<Lab, SetupError> {
         config.timeouts.command_ns = COMMAND_NS;
         config.timeouts.management_ns = COMMAND_NS;
         let first = RawSession::open(core, &as_node(&config, second_name, Node::Victim)).await?;
-        let about = facts::size(&first, config.lun).await;
-        let wrong = |problem: &str, remedy: &str| SetupError::new(&config.name, problem, remedy);
-        let about = about.map_err(|why| wrong(&why, "see byway iscsi info"))?;
-        let scratch = Scratch::of(about.blocks, about.block_len, about.transfer_max, wanted);
-        let remedy = "name a block with --scratch-lba that has room behind it";
-        let scratch = scratch.ok_or_else(|| wrong("no room for the scratch range", remedy))?;
         let (sessions, burst) = (Default::default(), Vec::new());
         let (core, second_name) = (Rc::clone(core), second_name.to_owned());
         let mut lab = Lab { core, config, second_name, scratch, sessions, burst };
@@ -60,7 +69,7 @@ impl Lab {
         for node in [Node::Fencer, Node::Rival] {
             lab.log_in(node).await.map_err(|problem| lab.second_refused(problem))?;
         }
-        Ok((lab, scratch))
+        Ok(lab)
     }
 
     fn second_refused(&self, problem: String) -> SetupError {
@@ -70,7 +79,7 @@ impl Lab {
     }
 
     /// Something is wrong with the LUN.
-    pub(super) fn wrong(&self, problem: &str, remedy: &str) -> Trouble {
+    pub(super) fn wrong(&self, problem: &str, remedy: &str) -> SetupError {
         SetupError::new(&self.config.name, problem, remedy)
     }
 

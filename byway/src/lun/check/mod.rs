@@ -27,53 +27,39 @@ pub use finding::{Finding, Holds, Subject};
 pub use scratch::Scratch;
 pub use verdict::{Verdict, Word};
 
-use guard::Trouble;
 use lab::Lab;
 
 /// What a user may say about a check.
 pub struct CheckOptions {
     /// The name of the second initiator.
     pub second_name: String,
-    /// Where the scratch range begins; at the end of the LUN where nothing is said.
-    pub scratch_lba: Option<u64>,
+    /// Where to write, as [`plan`] has told it.
+    pub scratch: Scratch,
     /// Check although others are registered; they lose their registrations.
     pub force: bool,
-    /// Asked before anything is written: may this range be written to?
-    pub may_write: Box<dyn FnOnce(&Scratch) -> Result<(), Refused>>,
     /// Told before each check: its number, how many there are, and its name.
     pub progress: Box<dyn FnMut(usize, usize, &str)>,
     /// True where the check is to end early.
     pub is_stopped: Box<dyn Fn() -> bool>,
 }
 
-/// The user did not allow it; in words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused(pub String);
-
 /// What a check has brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// The range that was written to, and has its content again.
-    pub scratch: Scratch,
     /// One finding for each check.
     pub findings: Vec<Finding>,
     /// What they mean.
     pub verdict: Verdict,
 }
 
-/// Why there is no report.
-#[derive(Debug)]
-pub enum CheckError {
-    /// A login, a command or the scratch range failed.
-    Setup(SetupError),
-    /// The user did not allow it.
-    Refused(Refused),
-}
-
-impl From<SetupError> for CheckError {
-    fn from(error: SetupError) -> CheckError {
-        CheckError::Setup(error)
-    }
+/// Where a check will write: at the end of the LUN, or from `wanted` on. Nothing is written yet.
+///
+/// # Errors
+/// Where the target does not answer, or there is no room.
+pub fn plan(config: &IscsiConfig, wanted: Option<u64>) -> Result<Scratch, SetupError> {
+    let reactor = Reactor::new(&CoreConfig::default())?;
+    let config = config.clone();
+    reactor.run(|core| async move { lab::plan(&core, &config, wanted).await })
 }
 
 /// Checks a LUN. The calling thread waits. Whatever happens, registrations are removed and the
@@ -81,7 +67,7 @@ impl From<SetupError> for CheckError {
 ///
 /// # Errors
 /// Where the LUN cannot be checked; a LUN that fails the check is no error.
-pub fn run(config: &IscsiConfig, options: CheckOptions) -> Result<Report, CheckError> {
+pub fn run(config: &IscsiConfig, options: CheckOptions) -> Result<Report, SetupError> {
     let reactor = Reactor::new(&CoreConfig::default())?;
     let config = config.clone();
     reactor.run(|core| async move { run_on(&core, config, options).await })
@@ -91,11 +77,9 @@ async fn run_on(
     core: &Rc<Core>,
     config: IscsiConfig,
     options: CheckOptions,
-) -> Result<Report, CheckError> {
-    let (mut lab, scratch) =
-        Lab::open(core, config, &options.second_name, options.scratch_lba).await?;
+) -> Result<Report, SetupError> {
+    let mut lab = Lab::open(core, config, &options.second_name, options.scratch).await?;
     guard::check_registrations(&lab, options.force).await?;
-    (options.may_write)(&scratch).map_err(CheckError::Refused)?;
     let saved = guard::save(&lab).await?;
     let found = findings(&mut lab, options.progress, options.is_stopped).await;
     // The two that clean up are both tried before anything is said.
@@ -106,14 +90,14 @@ async fn run_on(
     cleared?;
     let findings = found?;
     let verdict = verdict::judge(&findings);
-    Ok(Report { scratch, findings, verdict })
+    Ok(Report { findings, verdict })
 }
 
 async fn findings(
     lab: &mut Lab,
     mut progress: Box<dyn FnMut(usize, usize, &str)>,
     is_stopped: Box<dyn Fn() -> bool>,
-) -> Result<Vec<Finding>, Trouble> {
+) -> Result<Vec<Finding>, SetupError> {
     let checks = checks::all();
     let (mut findings, count) = (Vec::with_capacity(checks.len()), checks.len());
     for (index, check) in checks.into_iter().enumerate() {
