@@ -127,9 +127,15 @@ fn write(op: WriteOp, fill: u8, scratch: &Scratch) -> Wire {
     Wire { cdb: command.build(), data }
 }
 
-/// The pieces of a burst: where each begins, and its bytes.
+/// The writes of a burst: a short one in every piece, which brings its data along, and the whole
+/// pieces, which targets fetch bit by bit.
 pub(crate) fn burst(scratch: &Scratch) -> Vec<Wire> {
-    pieces(scratch, VICTIM_FILL)
+    let spot = scratch.spot_blocks();
+    let short = scratch.pieces().map(|(lba, blocks)| {
+        let bytes = vec![VICTIM_FILL; scratch.bytes(spot.min(blocks))];
+        write_bytes(lba, bytes, scratch)
+    });
+    short.chain(pieces(scratch, VICTIM_FILL)).collect()
 }
 
 /// The whole scratch range written with one byte, in pieces.

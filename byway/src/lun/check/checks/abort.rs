@@ -27,12 +27,11 @@ impl Round {
 
 /// What the rounds have shown.
 pub(super) fn judge(rounds: &[Round], answers: &Answers<'_>) -> Found {
-    let (mut done, mut cut) = (0, 0);
+    let (mut done, mut late, mut cut) = (0, 0, 0);
     for round in rounds {
         match answers.at(round.settled) {
             End::Settled { good, refused, ended } => {
-                done += good;
-                cut += refused + ended;
+                (done, late, cut) = (done + good, late + refused, cut + ended);
             }
             other => return Found::unproven(other.words()),
         }
@@ -43,11 +42,9 @@ pub(super) fn judge(rounds: &[Round], answers: &Answers<'_>) -> Found {
             };
         }
     }
-    let all = done + cut;
-    if cut == 0 {
-        return Found::yes(format!("all {all} writes were done before; none was cut off"));
-    }
-    Found::yes(format!("{cut} of {all} writes were cut off, none was done after the answer"))
+    let all = done + late + cut;
+    let ends = format!("{done} done before, {late} refused, {cut} cut off");
+    Found::yes(format!("none was done after; of {all} writes {ends}"))
 }
 
 pub(super) fn check() -> Check {
