@@ -43,6 +43,9 @@ pub fn config(uri: &IscsiUri) -> Result<IscsiConfig, SetupError> {
 fn chap(uri: &IscsiUri) -> Result<Option<ChapConfig>, SetupError> {
     let (Some(user), Some(file)) = (&uri.user, &uri.secret) else { return Ok(None) };
     let mut chap = ChapConfig::one_way(user, secret::read(file)?);
+    if !uri.chap.is_empty() {
+        chap.algorithms.clone_from(&uri.chap);
+    }
     if let Some(file) = &uri.mutual {
         chap.peer = Some(ChapPeer { user: None, secret: secret::read(file)? });
     }

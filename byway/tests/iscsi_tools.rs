@@ -14,6 +14,13 @@ mod peers;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
 
+use byway_engine::core::CoreConfig;
+use byway_engine::net::Address;
+use byway_engine::reactor::Reactor;
+use byway_iscsi_initiator::{IscsiConfig, RawData, RawEnd, RawSession};
+use byway_proto::scsi::cdb::{ReserveOut, ReserveOutAction};
+use byway_proto::scsi::data::ReserveList;
+use byway_proto::scsi::{Command as ScsiCommand, Lun};
 use common::{Folder, byway, failure};
 use peers::{Chap, Peer, TARGET, TgtOptions, istgt, tgt};
 use serde_json::Value;
@@ -91,9 +98,8 @@ fn everything_about_a_lun_of_tgt_is_told() {
     assert_eq!(segment["value"], "8192");
     assert!(segment["tgt"].as_str().unwrap().contains("--value 262144"), "{segment}");
     let page = text(&run(&["iscsi", "info", &uri]));
-    for part in ["InitialR2T=Yes, not No", "targetcli /iscsi/", "persistent", "64.0 MiB"] {
-        let is_there = page.contains(part) || part == "persistent";
-        assert!(is_there, "'{part}' is not in: {page}");
+    for part in ["InitialR2T=Yes, not No", "targetcli /iscsi/", "reservation", "64.0 MiB"] {
+        assert!(page.contains(part), "'{part}' is not in: {page}");
     }
     let gone = uri.replace(&format!("{TARGET}/1"), &format!("{TARGET}/7"));
     self::refused(&["iscsi", "info", &gone], 1, &[&gone, "byway iscsi ls"]);
@@ -148,6 +154,9 @@ fn istgt_is_unsafe_because_of_the_loser_of_a_race() {
     let report = json(&output);
     assert_eq!(report["verdict"], "UNSAFE", "{report}");
     assert_eq!(holds(&report, "preempt-absent-key"), "no", "{report}");
+    assert_eq!(holds(&report, "preempt-race"), "no", "{report}");
+    assert!(report.to_string().contains("which shuts out the winner"), "{report}");
+    assert_eq!(holds(&report, "preempt-and-abort"), "yes", "{report}");
     assert_eq!(holds(&report, "fenced-write-16"), "yes", "{report}");
     let (line, code) = failure(&output);
     assert_eq!(code, 1);
@@ -169,14 +178,63 @@ fn a_check_writes_only_where_it_may() {
     assert_eq!(report["scratch"]["first_block"], 64);
 }
 
-/// iscsi-test-cu's registration tests would do as well; sg_persist is not needed: the check itself
-/// stands in for somebody who is registered.
+/// Registers a key as another host, and goes away; tgt keeps the key.
+fn register(peer: &Peer, key: u64) {
+    let portal = Address::Tcp(peer.portal());
+    let mut config = IscsiConfig::new(portal, TARGET);
+    (config.initiator_name, config.lun) = ("iqn.2026-01.org.byway:other".into(), Lun::flat(1));
+    let reactor = Reactor::new(&CoreConfig::default()).unwrap();
+    reactor.run(|core| async move {
+        let session = RawSession::open(&core, &config).await.unwrap();
+        let list = ReserveList { action_key: key, ..ReserveList::default() }.build();
+        let action = ReserveOutAction::RegisterIgnore;
+        let out = ReserveOut { action, scope: 0, kind: 0, list_len: list.len() as u32 };
+        let cdb = ScsiCommand::ReserveOut(out).build();
+        let mut end = RawEnd::NotSent;
+        // The first command after a login is told of it.
+        for _ in 0..2 {
+            end = session.command(config.lun, cdb, RawData::Out(&list)).await;
+        }
+        assert_eq!(end, RawEnd::Good(Vec::new()));
+    });
+}
+
 #[test]
 fn who_is_registered_is_not_disturbed() {
     let Some(tgt) = tgt("tools-force", &TgtOptions::default()) else { return };
-    let peer = tgt.peer();
-    let Some(_other) = peers::tool("tools-force", "iscsi-inq", &[&peer.uri()], 20) else { return };
+    let (peer, uri) = (tgt.peer(), tgt.peer().uri());
+    register(peer, 0x42);
+    refused(&["lun", "check", &uri, "--yes"], 1, &["0x0000000000000042", "--force"]);
+    assert_eq!(keys(peer), 1);
+    assert!(text(&run(&["lun", "check", &uri, "--yes", "--force"])).contains("SAFE-WITH-LU-RESET"));
     assert_eq!(keys(peer), 0);
+}
+
+#[test]
+fn what_a_killed_check_left_is_taken_away() {
+    let Some(tgt) = tgt("tools-left", &TgtOptions::default()) else { return };
+    register(tgt.peer(), byway::lun::check::script::Node::Rival.key());
+    let said = text(&run(&["lun", "check", &tgt.peer().uri(), "--yes"]));
+    assert!(said.contains("SAFE-WITH-LU-RESET"), "{said}");
+    assert_eq!(keys(tgt.peer()), 0);
+}
+
+/// istgt answers no writes that were cut off, so that a check of it takes its time.
+#[test]
+fn an_interrupted_check_puts_everything_back() {
+    let Some(istgt) = istgt("tools-interrupt") else { return };
+    let content: Vec<u8> = (0..64 << 20).map(|at: u32| (at / 512) as u8).collect();
+    std::fs::write(istgt.image(), &content).unwrap();
+    let mut check = byway(&["lun", "check", &istgt.uri(), "--yes"]);
+    check.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let check = check.spawn().unwrap();
+    while keys(&istgt) == 0 {}
+    let id = check.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let (line, code) = failure(&check.wait_with_output().unwrap());
+    assert!(code == 1 && line.contains("interrupted"), "{line}");
+    assert_eq!(keys(&istgt), 0, "no registration stays behind");
+    assert!(std::fs::read(istgt.image()).unwrap() == content, "the content is restored");
 }
 
 #[test]
@@ -190,9 +248,13 @@ fn secrets_come_from_private_files() {
     std::fs::write(&file, "a-secret-of-16-b\n").unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
     let (portal, file) = (tgt.peer().portal().to_string(), file.display().to_string());
-    let login = ["--user", "someone", "--secret", &file];
+    let login = ["--user", "someone", "--secret", &file, "--chap", "md5"];
     let with = |args: &[&str]| run(&[args, &login[..]].concat());
     assert!(text(&with(&["iscsi", "ls", &portal])).contains("64.0 MiB"));
+    let uri = tgt.peer().uri().replace("iscsi://", "iscsi://someone@");
+    let uri = format!("{uri}?secret={file}&chap=md5");
+    assert!(text(&run(&["iscsi", "info", &uri])).contains("64.0 MiB"));
+    assert!(text(&run(&["lun", "check", &uri, "--yes"])).contains("SAFE-WITH-LU-RESET"));
     let output = run(&["iscsi", "ls", &portal]);
     let (line, code) = failure(&output);
     assert!(code == 1 && line.contains(TARGET), "{line}");

@@ -64,6 +64,9 @@ pub(crate) struct PortalArgs {
     /// A file of mode 0600 with the secret of that user
     #[arg(long, value_name = "FILE", requires = "user")]
     pub(crate) secret: Option<PathBuf>,
+    /// What CHAP offers, such as md5 for tgt: md5, sha1, sha256, sha3
+    #[arg(long, value_name = "LIST", requires = "user")]
+    pub(crate) chap: Option<String>,
     /// The name of this initiator, where it is not derived from the host's
     #[arg(long, value_name = "IQN")]
     pub(crate) initiator: Option<String>,

@@ -32,7 +32,11 @@ fn config(args: &PortalArgs) -> Result<IscsiConfig, Failure> {
     let mut config = IscsiConfig::new(byway::iscsi::resolve(&address)?, "");
     config.initiator_name = name;
     if let (Some(user), Some(file)) = (&args.user, &args.secret) {
-        config.chap = Some(ChapConfig::one_way(user, byway::secret::read(file)?));
+        let mut chap = ChapConfig::one_way(user, byway::secret::read(file)?);
+        if let Some(list) = &args.chap {
+            chap.algorithms = byway::uri::algorithms(list)?;
+        }
+        config.chap = Some(chap);
     }
     Ok(config)
 }

@@ -8,6 +8,9 @@ use super::lab::{Lab, end_of};
 use super::script::{Act, End, Node, Step, is_own_key};
 use super::wire;
 
+/// How often registrations are removed, on new sessions where some ended.
+const ATTEMPTS: usize = 2;
+
 /// Refuses to go on where somebody is registered that no check left behind.
 pub(super) async fn check_registrations(lab: &Lab, force: bool) -> Result<(), SetupError> {
     let others = match keys(lab).await? {
@@ -56,18 +59,14 @@ fn words(end: RawEnd) -> String {
 pub(super) async fn clear(lab: &mut Lab) -> Result<(), SetupError> {
     let _settled =
         lab.perform(Step { node: Node::Victim, act: Act::Settle, prepares: false }).await;
-    for attempt in 0..2 {
+    for _ in 0..ATTEMPTS {
+        lab.wake().await;
         for node in [Node::Victim, Node::Fencer, Node::Rival] {
             for act in [Act::Register { keep: false }, Act::Clear] {
                 lab.perform(Step { node, act, prepares: false }).await;
             }
             if keys(lab).await.is_ok_and(|keys| keys.is_empty()) {
                 return Ok(());
-            }
-        }
-        for node in [Node::Victim, Node::Fencer, Node::Rival] {
-            if attempt == 0 && lab.log_in(node).await.is_err() {
-                break;
             }
         }
     }

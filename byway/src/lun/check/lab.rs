@@ -10,7 +10,7 @@ use byway_engine::core::Core;
 use byway_engine::exec::{Class, JoinHandle};
 use byway_iscsi_initiator::{IscsiConfig, RawData, RawEnd, RawSession};
 use byway_proto::iscsi::pdu::Isid;
-use byway_proto::scsi::Status;
+use byway_proto::scsi::{Command, Status};
 
 use super::scratch::Scratch;
 use super::script::{Act, End, Node, Step};
@@ -96,6 +96,17 @@ impl Lab {
         let session = opened.map_err(|error| error.problem)?;
         self.sessions[node as usize] = Some(Rc::new(session));
         Ok(())
+    }
+
+    /// Sees to it that every node that registers has a session: a target may have ended one.
+    pub(super) async fn wake(&mut self) {
+        let wire = Wire { cdb: Command::TestUnitReady.build(), data: Data::None };
+        for node in [Node::Victim, Node::Fencer, Node::Rival] {
+            if matches!(self.send(node, &wire).await, RawEnd::Unknown | RawEnd::NotSent) {
+                // Who stays without one says so in the answers to its steps.
+                let _refused = self.log_in(node).await;
+            }
+        }
     }
 
     /// Logs everybody out.

@@ -102,6 +102,7 @@ async fn findings(
     let (mut findings, count) = (Vec::with_capacity(checks.len()), checks.len());
     for (index, check) in checks.into_iter().enumerate() {
         progress(index + 1, count, &check.subject.name());
+        lab.wake().await;
         let mut answers = Vec::with_capacity(check.steps.len());
         for step in &check.steps {
             if is_stopped() {

@@ -61,7 +61,9 @@ pub(super) fn check() -> Check {
     script.judged(Subject::PreemptRace, expected, move |answers| {
         let (one, two) = (answers.at(first), answers.at(second));
         if *one != End::Good || !two.is_conflict() {
-            return Found::no(format!("first {}, second {}", one.words(), two.words()));
+            let is_out = answers.at(after.fencer_writes).is_conflict();
+            let then = if is_out { ", which shuts out the winner" } else { "" };
+            return Found::no(format!("first {}, second {}{then}", one.words(), two.words()));
         }
         if let Some(trouble) = after.trouble(answers, Node::Fencer) {
             return Found::no(trouble);
