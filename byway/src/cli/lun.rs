@@ -4,7 +4,9 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use byway::lun::check::{self, CheckOptions, Finding, Holds, Report, Scratch, Verdict, Word};
+use byway::lun::check::{
+    self, CheckOptions, Finding, Holds, Progress, Report, Scratch, Verdict, Word,
+};
 use byway_iscsi_initiator::IscsiConfig;
 use serde::Serialize;
 
@@ -105,7 +107,7 @@ fn confirm(config: &IscsiConfig, scratch: &Scratch) -> Result<(), Failure> {
 }
 
 /// Tells a terminal what is being checked; nobody else.
-fn progress() -> Box<dyn FnMut(usize, usize, &str)> {
+fn progress() -> Progress {
     if !io::stderr().is_terminal() {
         return Box::new(|_, _, _| {});
     }

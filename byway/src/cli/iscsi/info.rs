@@ -4,8 +4,6 @@ use std::fmt::Write;
 
 use byway::lun::facts::{self, Facts, Reservations};
 use byway_engine::SetupError;
-use byway_engine::core::CoreConfig;
-use byway_engine::reactor::Reactor;
 use byway_iscsi_initiator::{IscsiConfig, RawSession};
 use byway_proto::iscsi::negotiate::SessionParams;
 use serde::Serialize;
@@ -58,7 +56,7 @@ pub(crate) fn run(args: &InfoArgs) -> Result<(), Failure> {
 }
 
 fn ask(config: IscsiConfig) -> Result<(SessionParams, Facts), SetupError> {
-    let reactor = Reactor::new(&CoreConfig::default())?;
+    let reactor = byway::lun::reactor()?;
     reactor.run(|core| async move {
         let session = RawSession::open(&core, &config).await?;
         let facts = facts::gather(&session, config.lun).await;

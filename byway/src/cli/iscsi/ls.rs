@@ -3,9 +3,8 @@
 use std::rc::Rc;
 
 use byway::lun::facts;
-use byway_engine::core::{Core, CoreConfig};
+use byway_engine::core::Core;
 use byway_engine::net::Address;
-use byway_engine::reactor::Reactor;
 use byway_iscsi_initiator::{DiscoveredTarget, IscsiConfig, RawData, RawEnd, RawSession, discover};
 use byway_proto::iscsi::login::Host;
 use byway_proto::scsi::cdb::ReportLuns;
@@ -47,7 +46,7 @@ struct Unit {
 pub(crate) fn run(args: &PortalArgs) -> Result<(), Failure> {
     let config = super::config(args)?;
     let found = discover(&config, &config.portals[0])?;
-    let reactor = Reactor::new(&CoreConfig::default())?;
+    let reactor = byway::lun::reactor()?;
     let targets = reactor.run(|core| async move {
         let mut targets = Vec::new();
         for target in &found {

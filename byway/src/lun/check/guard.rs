@@ -11,16 +11,18 @@ use super::wire;
 /// How often registrations are removed, on new sessions where some ended.
 const ATTEMPTS: usize = 2;
 
-/// Refuses to go on where somebody is registered that no check left behind.
-pub(super) async fn check_registrations(lab: &Lab, force: bool) -> Result<(), SetupError> {
-    let others = match keys(lab).await? {
-        keys if keys.iter().all(|key| is_own_key(*key)) => return Ok(()),
-        keys => keys,
-    };
-    if force {
+/// Refuses to go on where somebody is registered that no check left behind; else removes what is
+/// registered.
+pub(super) async fn check_registrations(lab: &mut Lab, force: bool) -> Result<(), SetupError> {
+    let keys = keys(lab).await?;
+    if keys.is_empty() {
         return Ok(());
     }
-    let words: Vec<_> = others.iter().map(|key| format!("{key:#018x}")).collect();
+    if force || keys.iter().all(|key| is_own_key(*key)) {
+        return clear(lab).await;
+    }
+    let words: Vec<_> =
+        keys.iter().filter(|key| !is_own_key(**key)).map(|key| format!("{key:#018x}")).collect();
     let problem = format!("others are registered with the keys {}", words.join(", "));
     let remedy = "stop who uses the LUN, or take their registrations away with --force";
     Err(lab.wrong(&problem, remedy))

@@ -19,8 +19,7 @@ mod wire;
 use std::rc::Rc;
 
 use byway_engine::SetupError;
-use byway_engine::core::{Core, CoreConfig};
-use byway_engine::reactor::Reactor;
+use byway_engine::core::Core;
 use byway_iscsi_initiator::IscsiConfig;
 
 pub use finding::{Finding, Holds, Subject};
@@ -28,6 +27,9 @@ pub use scratch::Scratch;
 pub use verdict::{Verdict, Word};
 
 use lab::Lab;
+
+/// Told before each check: its number, how many there are, and its name.
+pub type Progress = Box<dyn FnMut(usize, usize, &str)>;
 
 /// What a user may say about a check.
 pub struct CheckOptions {
@@ -37,8 +39,8 @@ pub struct CheckOptions {
     pub scratch: Scratch,
     /// Check although others are registered; they lose their registrations.
     pub force: bool,
-    /// Told before each check: its number, how many there are, and its name.
-    pub progress: Box<dyn FnMut(usize, usize, &str)>,
+    /// Told how far the check is.
+    pub progress: Progress,
     /// True where the check is to end early.
     pub is_stopped: Box<dyn Fn() -> bool>,
 }
@@ -57,7 +59,7 @@ pub struct Report {
 /// # Errors
 /// Where the target does not answer, or there is no room.
 pub fn plan(config: &IscsiConfig, wanted: Option<u64>) -> Result<Scratch, SetupError> {
-    let reactor = Reactor::new(&CoreConfig::default())?;
+    let reactor = crate::lun::reactor()?;
     let config = config.clone();
     reactor.run(|core| async move { lab::plan(&core, &config, wanted).await })
 }
@@ -68,7 +70,7 @@ pub fn plan(config: &IscsiConfig, wanted: Option<u64>) -> Result<Scratch, SetupE
 /// # Errors
 /// Where the LUN cannot be checked; a LUN that fails the check is no error.
 pub fn run(config: &IscsiConfig, options: CheckOptions) -> Result<Report, SetupError> {
-    let reactor = Reactor::new(&CoreConfig::default())?;
+    let reactor = crate::lun::reactor()?;
     let config = config.clone();
     reactor.run(|core| async move { run_on(&core, config, options).await })
 }
@@ -79,7 +81,7 @@ async fn run_on(
     options: CheckOptions,
 ) -> Result<Report, SetupError> {
     let mut lab = Lab::open(core, config, &options.second_name, options.scratch).await?;
-    guard::check_registrations(&lab, options.force).await?;
+    guard::check_registrations(&mut lab, options.force).await?;
     let saved = guard::save(&lab).await?;
     let found = findings(&mut lab, options.progress, options.is_stopped).await;
     // The two that clean up are both tried before anything is said.
@@ -95,7 +97,7 @@ async fn run_on(
 
 async fn findings(
     lab: &mut Lab,
-    mut progress: Box<dyn FnMut(usize, usize, &str)>,
+    mut progress: Progress,
     is_stopped: Box<dyn Fn() -> bool>,
 ) -> Result<Vec<Finding>, SetupError> {
     let checks = checks::all();

@@ -158,3 +158,35 @@ pub(crate) fn answer(act: Act, bytes: Vec<u8>) -> End {
         _ => End::Good,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use byway_proto::scsi::cdb::DataLen;
+
+    use super::*;
+
+    fn scratch() -> Scratch {
+        Scratch::of(1 << 20, 512, 0, None).unwrap()
+    }
+
+    #[test]
+    fn every_write_is_a_command_with_as_many_bytes_as_it_says() {
+        for op in WriteOp::ALL {
+            let wire = command(Node::Victim, Act::Write { op, fill: 1 }, &scratch()).unwrap();
+            let parsed = Command::parse(&wire.cdb).unwrap();
+            let len = match &wire.data {
+                Data::Out(bytes) => DataLen::Out(bytes.len() as u64),
+                _ => DataLen::None,
+            };
+            assert_eq!(parsed.data_len(512), len, "{op:?}");
+        }
+    }
+
+    #[test]
+    fn answers_that_make_no_sense_are_no_answers() {
+        for act in [Act::ReadKeys, Act::ReadReservation] {
+            assert!(matches!(answer(act, vec![1, 2, 3]), End::Lost(_)));
+        }
+        assert_eq!(answer(Act::Reserve, vec![]), End::Good);
+    }
+}

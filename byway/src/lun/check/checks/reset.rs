@@ -46,6 +46,8 @@ pub(super) fn keeps() -> Check {
             "the reservation is gone"
         } else if !answers.at(outsider).is_conflict() {
             "a node that is not registered writes"
+        } else if let End::Lost(why) = answers.at(registrant) {
+            return Found::unproven(format!("listed after it; a registrant's write: {why}"));
         } else if *answers.at(registrant) != End::Good {
             "a registrant is refused"
         } else if !is_reset {

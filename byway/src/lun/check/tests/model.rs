@@ -252,8 +252,8 @@ impl Model {
                 let registered = [Node::Victim, Node::Fencer, Node::Rival];
                 let keys = self.unit.reservations().clone();
                 let is_there = keys.registrants().any(|(_, found)| found == key);
-                let winner = registered.into_iter().filter(|other| *other != node);
-                let winner = winner.filter(|other| keys.key_of(&port_of(*other)).is_some()).next();
+                let mut others = registered.into_iter().filter(|other| *other != node);
+                let winner = others.find(|other| keys.key_of(&port_of(*other)).is_some());
                 if let (false, Some(winner)) = (is_there, winner) {
                     let list =
                         ReserveList { key: node.key(), action_key: winner.key(), ..<_>::default() };
