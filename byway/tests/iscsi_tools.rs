@@ -2,12 +2,14 @@
 //!
 //! What a LUN check must find: tgt does not refuse some commands, forgets registrations and knows no
 //! PREEMPT AND ABORT, all of which a cluster can live with; istgt lets the loser of a race shut out
-//! the winner, which it cannot.
+//! the winner, which it cannot. Our own target has nothing to be lived with.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 #[allow(dead_code, reason = "of these helpers, a part is needed")]
 mod common;
+#[path = "common/own_target.rs"]
+mod own_target;
 #[path = "common/peers/mod.rs"]
 mod peers;
 
@@ -22,6 +24,7 @@ use byway_proto::scsi::cdb::{ReserveOut, ReserveOutAction};
 use byway_proto::scsi::data::ReserveList;
 use byway_proto::scsi::{Command as ScsiCommand, Lun};
 use common::{Folder, byway, failure};
+use own_target::OwnTarget;
 use peers::{Chap, Peer, TARGET, TgtOptions, istgt, tgt};
 use serde_json::Value;
 
@@ -163,8 +166,22 @@ fn istgt_is_unsafe_because_of_the_loser_of_a_race() {
     assert!(line.contains("UNSAFE") && line.contains("; use another target"), "{line}");
 }
 
-// The target of this program is checked here too where it can be started: it must be SAFE, with
-// nothing in `never_sent`.
+#[test]
+fn our_own_target_is_safe() {
+    let folder = Folder::new("tools-own");
+    let disk = folder.file("disk", 64 << 20);
+    let state = folder.path("state");
+    std::fs::create_dir(&state).unwrap();
+    let (disk, state) = (disk.display().to_string(), state.display().to_string());
+    let target = OwnTarget::start(&["--lun", &disk, "--state", &state]);
+    let report = json(&run(&["lun", "check", &target.uri, "--yes", "--json"]));
+    assert_eq!(report["verdict"], "SAFE", "{report}");
+    assert_eq!(report["never_sent"], Value::Array(vec![]), "{report}");
+    assert_eq!(report["notes"], Value::Array(vec![]), "{report}");
+    let findings = report["findings"].as_array().unwrap();
+    let missed: Vec<_> = findings.iter().filter(|finding| finding["holds"] != "yes").collect();
+    assert!(missed.is_empty(), "{missed:?}");
+}
 
 #[test]
 fn a_check_writes_only_where_it_may() {

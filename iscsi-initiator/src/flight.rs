@@ -6,9 +6,10 @@
 
 use std::rc::Rc;
 
-use byway_engine::block::Payload;
+use byway_engine::block::{Op, Payload};
 use byway_engine::memory::{Segment, Strip};
 use byway_proto::iscsi::initiator::Outcome;
+use byway_proto::iscsi::pdu::BHS_LEN;
 
 use crate::control::Control;
 use crate::request::Request;
@@ -49,6 +50,12 @@ impl IoFlight {
             }
         };
         IoFlight { request, strip, ended: None }
+    }
+
+    /// Bytes that the target sends for it: a header, and the data of a read.
+    pub(crate) fn expected(&self) -> u64 {
+        let io = &self.request.io;
+        BHS_LEN as u64 + if io.op == Op::Read { io.len } else { 0 }
     }
 
     /// Bytes that arrived for `offset` on.

@@ -24,12 +24,21 @@ pub(crate) struct Intake {
     /// The sum of the data segment, where digests are sent.
     crc: Option<Crc32c>,
     data_digest: bool,
+    /// The last bytes of a data segment went straight to their place; the session does not know yet.
+    has_ended: bool,
 }
 
 impl Intake {
     pub(crate) fn new(header_digest: bool, data_digest: bool) -> Intake {
         let framer = Framer::new(header_digest, data_digest);
-        Intake { framer, place: Place::Nowhere, inline: Vec::new(), crc: None, data_digest }
+        Intake {
+            framer,
+            place: Place::Nowhere,
+            inline: Vec::new(),
+            crc: None,
+            data_digest,
+            has_ended: false,
+        }
     }
 
     /// Hands everything that is there to the session; false where that is over.
@@ -40,6 +49,9 @@ impl Intake {
         flights: &RefCell<Vec<Flight>>,
         now: u64,
     ) -> bool {
+        if std::mem::take(&mut self.has_ended) && !self.ended(session, DataOutcome::Arrived, now) {
+            return false;
+        }
         loop {
             let bytes = inbox.bytes();
             let used = match self.framer.next() {
@@ -182,6 +194,9 @@ impl Intake {
             unreachable!("a part belongs to a request")
         };
         io.put_part(part, got);
-        self.framer.data(got);
+        if got > 0 {
+            self.framer.data(got);
+            self.has_ended = self.framer.next() == Next::Head;
+        }
     }
 }

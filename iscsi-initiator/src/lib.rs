@@ -22,6 +22,7 @@ mod device;
 mod discovery;
 mod dispatch;
 mod flight;
+mod gather;
 mod intake;
 mod link;
 mod login;

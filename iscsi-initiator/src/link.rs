@@ -10,7 +10,7 @@ use std::pin::pin;
 use std::rc::{Rc, Weak};
 use std::task::Poll;
 
-use byway_engine::core::{Core, Signal};
+use byway_engine::core::{Core, PollMode, Signal};
 use byway_engine::memory::{Crc32c, Segment};
 use byway_engine::net::{Inbox, Outbox, Stream};
 use byway_proto::iscsi::initiator::{
@@ -22,6 +22,7 @@ use byway_proto::iscsi::pdu::{BHS_LEN, TaskAttribute, padding};
 
 use crate::control::{self, Control, End};
 use crate::flight::{Flight, IoFlight};
+use crate::gather::{Gather, STALL_NS};
 use crate::intake::Intake;
 use crate::login::SEND_LEN_MAX;
 use crate::request::Request;
@@ -61,6 +62,13 @@ pub(crate) struct Link {
     command_ns: u64,
     /// Task management functions that ended, until those who asked for them look.
     managed: RefCell<Vec<(TmfId, TmfOutcome)>>,
+    gather: RefCell<Gather>,
+    /// Bytes that the target will send for the tasks in flight.
+    expected: Cell<u64>,
+    /// Tasks that have ended since that was last looked at.
+    answers: Cell<u32>,
+    /// Receives that brought something.
+    received: Cell<u64>,
 }
 
 /// A request that a session did not finish.
@@ -92,6 +100,10 @@ impl Link {
             failure: Cell::new(None),
             command_ns,
             managed: RefCell::default(),
+            gather: RefCell::default(),
+            expected: Cell::new(0),
+            answers: Cell::new(0),
+            received: Cell::new(0),
         }))
     }
 
@@ -106,7 +118,9 @@ impl Link {
         let mut session = self.session.borrow_mut();
         let Some(session) = session.as_mut() else { return Err(request) };
         let Ok(task) = session.submit(command, now) else { return Err(request) };
-        let flight = Flight::Io(IoFlight::new(request));
+        let flight = IoFlight::new(request);
+        self.expected.set(self.expected.get() + flight.expected());
+        let flight = Flight::Io(flight);
         self.flights.borrow_mut()[usize::from(task.slot())] = flight;
         Ok(())
     }
@@ -222,9 +236,11 @@ impl Link {
         let mut intake = Intake::new(self.header_digest, self.data_digest);
         while self.take_in(&mut intake, &mut inbox) {
             let direct = intake.direct(&inbox, &self.flights);
+            self.gather_answers(direct.is_some());
             let payload = inbox.prepare(direct);
             let (result, payload) = self.stream.receive(payload).await;
             let n = *result.as_ref().unwrap_or(&0);
+            self.received.set(self.received.get() + 1);
             if let Some((part, got)) = inbox.finish(payload, n) {
                 intake.direct_arrived(part, got, &self.flights);
             }
@@ -234,6 +250,26 @@ impl Link {
                 }
                 return self.fail(Failure::ConnectionLost);
             }
+        }
+    }
+
+    /// Lets a core that sleeps wait for several answers at once.
+    fn gather_answers(&self, is_direct: bool) {
+        if self.core.config().poll_mode == PollMode::Always {
+            return;
+        }
+        let mut gather = self.gather.borrow_mut();
+        gather.answered(self.answers.replace(0), self.core.now());
+        let in_flight = if is_direct { 0 } else { self.in_flight() };
+        let low = gather.next(in_flight, self.expected.get());
+        drop(gather);
+        self.tell_low_water(low);
+    }
+
+    fn tell_low_water(&self, low: Option<u32>) {
+        let told = low.map(|low| self.stream.set_receive_low_water(low));
+        if let Some(Err(error)) = told {
+            tracing::debug!(%error, "answers are not gathered");
         }
     }
 
@@ -273,10 +309,13 @@ impl Link {
         let flight = &mut flights[usize::from(task.slot())];
         match std::mem::replace(flight, Flight::Free) {
             Flight::Io(mut io) if io.is_away() => {
+                self.expected.set(self.expected.get() - io.expected());
                 io.ended = Some(outcome);
                 *flight = Flight::Io(io);
             }
             Flight::Io(io) => {
+                self.expected.set(self.expected.get() - io.expected());
+                self.answers.set(self.answers.get() + 1);
                 self.ready.borrow_mut().push_back((io.into_request(), outcome));
             }
             Flight::Control(control) => control.finish(control::end_of(&outcome)),
@@ -405,11 +444,17 @@ impl Link {
 
     /// Lets the session look at the clock; ends when it is over.
     async fn watch(&self) {
+        let mut seen = 0;
         while !self.is_over() {
             let now = self.core.now();
+            let pause = if self.gather.borrow().is_waiting() { STALL_NS } else { TICK_NS_MAX };
             let due = self.session.borrow().as_ref().and_then(Session::poll_timeout);
-            let next = due.unwrap_or(u64::MAX).min(now + TICK_NS_MAX).max(now + 1);
+            let next = due.unwrap_or(u64::MAX).min(now + pause).max(now + 1);
             self.core.sleep_until(next).await;
+            if std::mem::replace(&mut seen, self.received.get()) == self.received.get() {
+                let low = self.gather.borrow_mut().stalled();
+                self.tell_low_water(low);
+            }
             if let Some(session) = self.session.borrow_mut().as_mut() {
                 session.handle_timeout(self.core.now());
             }

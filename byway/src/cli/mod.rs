@@ -4,11 +4,13 @@ mod args;
 mod bench;
 mod ceiling;
 mod compare;
+mod demo;
 mod failure;
 mod iscsi;
 mod lun;
 mod output;
 mod peers;
+mod target;
 mod text;
 mod words;
 
@@ -19,7 +21,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use tracing_subscriber::EnvFilter;
 
-use args::{BenchCommand, Cli, Command, IscsiCommand, LunCommand};
+use args::{BenchCommand, Cli, Command, IscsiCommand, LunCommand, TargetCommand};
 use failure::Failure;
 
 pub(crate) fn main() -> ExitCode {
@@ -48,6 +50,8 @@ fn dispatch(command: Command) -> Result<(), Failure> {
             IscsiCommand::Info(args) => iscsi::info(&args),
         },
         Command::Lun { command: LunCommand::Check(args) } => lun::check(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Target { command: TargetCommand::Serve(args) } => target::serve(&args),
         Command::Version => {
             let hash = byway_bench::machine::GIT_HASH;
             output::print(&format!("byway {} ({hash})\n", env!("CARGO_PKG_VERSION")))

@@ -105,6 +105,14 @@ impl KernelStream {
         change(self.socket.options()).map_err(|e| self.socket.failed(&e, doing))
     }
 
+    pub(super) fn set_low_water(&self, bytes: u32) -> Result<(), NetError> {
+        if !self.socket.is_tcp() {
+            return Ok(());
+        }
+        let set = super::request::set_low_water(&self.socket, bytes);
+        set.map_err(|error| self.socket.failed(&error, "set SO_RCVLOWAT"))
+    }
+
     pub(super) fn set_tcp(
         &self,
         doing: &str,

@@ -26,23 +26,36 @@ pub struct Outbox {
     spare: Option<(Lease, Box<SegmentList>)>,
     bytes: u64,
     is_away: bool,
+    copy_max: u32,
 }
 
 impl Outbox {
     /// An empty outbox; `None` where the core's arena has no memory left.
     pub fn new(core: &Rc<Core>) -> Option<Outbox> {
+        Outbox::with_len(core, OUTBOX_COPY_MAX)
+    }
+
+    /// As [`Outbox::new`], with `len` bytes to copy into one batch at most: for connections with
+    /// little to say.
+    pub fn with_len(core: &Rc<Core>, len: u32) -> Option<Outbox> {
         let list = || Box::new(SegmentList::with_capacity(SEGMENTS_MAX));
         let keys = || Vec::with_capacity(SEGMENTS_MAX);
         Some(Outbox {
             core: Rc::clone(core),
-            staging: Some(empty_lease(core)?),
+            staging: Some(empty_lease(core, len)?),
             list: Some(list()),
             keys: keys(),
             away: keys(),
-            spare: Some((empty_lease(core)?, list())),
+            spare: Some((empty_lease(core, len)?, list())),
             bytes: 0,
             is_away: false,
+            copy_max: len,
         })
+    }
+
+    /// Bytes that are copied into one batch at most.
+    pub fn copy_max(&self) -> u32 {
+        self.copy_max
     }
 
     /// Bytes that wait to leave.
@@ -62,9 +75,15 @@ impl Outbox {
 
     /// True where `len` copied bytes, or a segment and that many, still fit.
     pub fn has_room(&self, len: u32) -> bool {
+        self.has_room_for(len, 1)
+    }
+
+    /// True where `len` copied bytes with `segments` among them still fit.
+    #[inline]
+    pub fn has_room_for(&self, len: u32, segments: usize) -> bool {
         let staging = self.staging.as_ref();
         let fits = staging.is_some_and(|s| s.capacity() - s.len() as u32 > len);
-        fits && self.keys.len() + 3 <= SEGMENTS_MAX
+        fits && self.keys.len() + 2 * segments < SEGMENTS_MAX
     }
 
     /// Puts bytes, copied.
@@ -181,8 +200,8 @@ fn join(whole: &mut Segment, part: Segment) {
     assert!(!refused, "the parts of a lease follow each other");
 }
 
-fn empty_lease(core: &Rc<Core>) -> Option<Lease> {
-    let mut lease = core.lease(OUTBOX_COPY_MAX)?;
+fn empty_lease(core: &Rc<Core>, len: u32) -> Option<Lease> {
+    let mut lease = core.lease(len)?;
     lease.set_len(0);
     Some(lease)
 }

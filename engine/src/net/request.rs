@@ -110,3 +110,21 @@ pub(super) fn receive_multishot(
     // request keeps the pool.
     unsafe { ops.start_multishot(entry, Keep::Reclaim(Box::new(keep)), false) }
 }
+
+/// SO_RCVLOWAT, which has no safe wrapper.
+pub(super) fn set_low_water(socket: &Socket, bytes: u32) -> std::io::Result<()> {
+    let value = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
+    let len = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: the descriptor is open, and the kernel reads `len` bytes of a value that outlives the
+    // call.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.fd().0,
+            libc::SOL_SOCKET,
+            libc::SO_RCVLOWAT,
+            std::ptr::from_ref(&value).cast(),
+            len,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+}

@@ -183,6 +183,12 @@ impl Stream {
         self.kernel().map_or(Ok(()), |s| s.set_tcp(doing, |socket| socket.set_linger(now)))
     }
 
+    /// How many bytes a receive that found none waits for (TCP; no effect on Unix sockets and in the
+    /// simulation). Lowering it wakes one that waits for more.
+    pub fn set_receive_low_water(&self, bytes: u32) -> Result<(), NetError> {
+        self.kernel().map_or(Ok(()), |stream| stream.set_low_water(bytes))
+    }
+
     /// For how long sent bytes may stay unacknowledged before the connection fails (TCP; no effect
     /// on Unix sockets and in the simulation).
     pub fn set_user_timeout(&self, ms: u32) -> Result<(), NetError> {

@@ -25,7 +25,7 @@ const MAP_LINES_MAX: usize = 250;
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings: Vec<_> = tree.sources.iter().flat_map(source_findings).collect();
-    findings.extend(long_map(tree));
+    findings.extend(long_maps(tree));
     findings.extend(long_halves(tree));
     findings
 }
@@ -67,10 +67,11 @@ fn header(source: &Source) -> Option<Finding> {
     is_wrong.then(|| Finding::at("header", &source.path, 1, what))
 }
 
-fn long_map(tree: &Tree) -> Option<Finding> {
-    let lines = tree.text(super::map::MAP)?.lines().count();
-    let what = format!("{lines} lines, at most {MAP_LINES_MAX}");
-    (lines > MAP_LINES_MAX).then(|| Finding::at("map-length", super::map::MAP, 0, what))
+fn long_maps(tree: &Tree) -> Vec<Finding> {
+    let lengths = super::map::maps(tree).map(|(path, text)| (path, text.lines().count()));
+    let long = lengths.filter(|(_, lines)| *lines > MAP_LINES_MAX);
+    let what = |lines| format!("{lines} lines, at most {MAP_LINES_MAX}");
+    long.map(|(path, lines)| Finding::at("map-length", path, 0, what(lines))).collect()
 }
 
 fn long_halves(tree: &Tree) -> Vec<Finding> {

@@ -7,7 +7,9 @@ use alloc::vec::Vec;
 use super::{DISCOVERED_ADDRESSES_MAX, DISCOVERED_TARGETS_MAX, DiscoveryError, SendTargets};
 use crate::iscsi::login::{Directory, TargetAddress, TargetEntry};
 use crate::iscsi::negotiate::SessionParams;
-use crate::iscsi::text::{IscsiName, Pair, REJECT, TEXT_LEN_MAX, TextOut, is_refusal};
+use crate::iscsi::text::{
+    IscsiName, NOT_UNDERSTOOD, Pair, REJECT, TEXT_LEN_MAX, TextOut, is_refusal, parse_pairs,
+};
 
 /// One target of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -63,6 +65,25 @@ fn add_address(value: &str, targets: &mut [DiscoveredTarget]) -> Result<(), Disc
 /// A text that is longer is followed by another one: what one text may have in all is limited, and
 /// half of `TEXT_LEN_MAX` leaves room for the portals of one more target.
 const LISTING_LEN: usize = TEXT_LEN_MAX / 2;
+
+/// The answer to a whole text request, for a session that does the exchange of PDUs itself: the list
+/// where one is asked for, and `NotUnderstood` to all else.
+#[must_use]
+pub fn answer_text(request: &[u8], params: &SessionParams, directory: &Directory) -> Vec<u8> {
+    let mut text = TextOut::new();
+    let pairs = parse_pairs(request).unwrap_or_default();
+    for pair in pairs.iter().filter(|pair| pair.key != "SendTargets") {
+        text.push(&pair.key, NOT_UNDERSTOOD);
+    }
+    let mut answered = Vec::new();
+    for mut text in answer(text, &pairs, params, directory) {
+        let len = text.len();
+        if len > 0 {
+            answered.extend_from_slice(text.next_part(len).bytes);
+        }
+    }
+    answered
+}
 
 /// The list that SendTargets asks for, as far as this initiator may see it, after what `text` already
 /// says. A long list comes in several texts.

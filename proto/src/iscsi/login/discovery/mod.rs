@@ -13,7 +13,7 @@ mod tests;
 
 pub use client::{Discovery, DiscoveryConfig};
 pub use error::DiscoveryError;
-pub use listing::{DiscoveredTarget, parse_listing};
+pub use listing::{DiscoveredTarget, answer_text, parse_listing};
 pub use responder::{ResponseNumbers, TextResponder};
 
 use alloc::string::String;

@@ -1,0 +1,9 @@
+//! Front doors of a block device: what lets others use it over a network.
+//!
+//! A door knows a [`byway_engine::block::BlockDevice`] and nothing of what is behind it. The rules
+//! of each protocol are machines of `byway-proto`; this room gives them sockets, memory and a
+//! device. It has one door, the iSCSI target of [`iscsi`].
+
+#![forbid(unsafe_code)]
+
+pub mod iscsi;
