@@ -43,6 +43,9 @@ pub fn config(uri: &IscsiUri) -> Result<IscsiConfig, SetupError> {
 fn chap(uri: &IscsiUri) -> Result<Option<ChapConfig>, SetupError> {
     let (Some(user), Some(file)) = (&uri.user, &uri.secret) else { return Ok(None) };
     let mut chap = ChapConfig::one_way(user, secret::read(file)?);
+    if !uri.chap.is_empty() {
+        chap.algorithms.clone_from(&uri.chap);
+    }
     if let Some(file) = &uri.mutual {
         chap.peer = Some(ChapPeer { user: None, secret: secret::read(file)? });
     }
@@ -59,7 +62,10 @@ pub fn initiator_name() -> String {
 }
 
 /// The first address of a portal's host.
-pub(crate) fn resolve(portal: &TargetAddress) -> Result<Address, SetupError> {
+///
+/// # Errors
+/// Where the name has none.
+pub fn resolve(portal: &TargetAddress) -> Result<Address, SetupError> {
     let name = match &portal.host {
         Host::Ip(ip) => return Ok(Address::Tcp((*ip, portal.port).into())),
         Host::Name(name) => name,

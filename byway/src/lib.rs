@@ -7,6 +7,7 @@
 
 pub mod fuzz;
 pub mod iscsi;
+pub mod lun;
 mod open;
 pub mod secret;
 pub mod uri;

@@ -22,7 +22,8 @@ pub fn discover(
     config: &IscsiConfig,
     portal: &Address,
 ) -> Result<Vec<DiscoveredTarget>, SetupError> {
-    let reactor = Reactor::new(&CoreConfig::default())?;
+    // Nobody else's work waits on this reactor.
+    let reactor = Reactor::new(&CoreConfig { stall_ns: 0, ..CoreConfig::default() })?;
     let (config, portal) = (config.clone(), portal.clone());
     reactor.run(|core| async move {
         let found = discover_on(&core, &config, &portal).await;

@@ -14,7 +14,8 @@ use byway_engine::core::{Core, PollMode, Signal};
 use byway_engine::memory::{Crc32c, Segment};
 use byway_engine::net::{Inbox, Outbox, Stream};
 use byway_proto::iscsi::initiator::{
-    Command, Event, Failure, Outcome, Sent, Session, TaskId, Transmit, TransmitData,
+    Command, Event, Failure, Outcome, Sent, Session, TaskId, Tmf, TmfId, TmfOutcome, Transmit,
+    TransmitData,
 };
 use byway_proto::iscsi::negotiate::SessionParams;
 use byway_proto::iscsi::pdu::{BHS_LEN, TaskAttribute, padding};
@@ -28,7 +29,7 @@ use crate::request::Request;
 
 /// The longest sleep of the watch over time, in nanoseconds.
 const TICK_NS_MAX: u64 = 500_000_000;
-/// How often a logout is looked at, in nanoseconds.
+/// How often a logout or a task management function is looked at, in nanoseconds.
 const LEAVE_NS: u64 = 1_000_000;
 /// Bytes of a header with its digest, of padding and digest.
 const FRAME_LEN_MAX: u32 = BHS_LEN as u32 + 4 + 3 + 4;
@@ -59,6 +60,8 @@ pub(crate) struct Link {
     to_send: Signal,
     failure: Cell<Option<Failure>>,
     command_ns: u64,
+    /// Task management functions that ended, until those who asked for them look.
+    managed: RefCell<Vec<(TmfId, TmfOutcome)>>,
     gather: RefCell<Gather>,
     /// Bytes that the target will send for the tasks in flight.
     expected: Cell<u64>,
@@ -96,6 +99,7 @@ impl Link {
             to_send: Signal::default(),
             failure: Cell::new(None),
             command_ns,
+            managed: RefCell::default(),
             gather: RefCell::default(),
             expected: Cell::new(0),
             answers: Cell::new(0),
@@ -146,6 +150,28 @@ impl Link {
         }
         self.kick();
         control.ended().await
+    }
+
+    /// Asks for a task management function, and waits for its end; nothing where the session ends
+    /// before.
+    pub(crate) async fn manage(&self, tmf: Tmf) -> Option<TmfOutcome> {
+        let id = self.session.borrow_mut().as_mut()?.task_management(tmf).ok()?;
+        self.to_send.raise();
+        loop {
+            if let Some(outcome) = self.take_managed(id) {
+                return Some(outcome);
+            }
+            if self.is_over() {
+                return None;
+            }
+            self.core.sleep(LEAVE_NS).await;
+        }
+    }
+
+    fn take_managed(&self, id: TmfId) -> Option<TmfOutcome> {
+        let mut managed = self.managed.borrow_mut();
+        let at = managed.iter().position(|(done, _)| *done == id)?;
+        Some(managed.swap_remove(at).1)
     }
 
     /// Tasks that are queued or at the target.
@@ -267,6 +293,9 @@ impl Link {
                 Some(Event::Completed { task, outcome }) => self.completed(task, outcome),
                 Some(Event::Failed(failure)) => self.failure.set(Some(failure)),
                 Some(Event::LoggedOut { .. }) => self.failure.set(Some(Failure::ConnectionLost)),
+                Some(Event::TmfDone { id, outcome }) => {
+                    self.managed.borrow_mut().push((id, outcome));
+                }
                 Some(other) => tracing::debug!(?other, "said by the target"),
                 None => break,
             }

@@ -4,7 +4,9 @@ use std::rc::{Rc, Weak};
 
 use byway_engine::SetupError;
 use byway_engine::core::Core;
+use byway_proto::iscsi::initiator::{Tmf, TmfOutcome};
 use byway_proto::iscsi::negotiate::SessionParams;
+use byway_proto::iscsi::pdu::TaskResponse;
 use byway_proto::scsi::{Cdb, Lun, Sense, Status};
 
 use crate::config::IscsiConfig;
@@ -81,6 +83,12 @@ impl RawSession {
             End::Unknown => RawEnd::Unknown,
             End::NotSent => RawEnd::NotSent,
         }
+    }
+
+    /// LOGICAL UNIT RESET: true where the target says that it is done.
+    pub async fn reset(&self, lun: Lun) -> bool {
+        let outcome = self.running.link.manage(Tmf::LunReset(lun)).await;
+        outcome == Some(TmfOutcome::Answered(TaskResponse::Complete))
     }
 
     /// Logs out in order.

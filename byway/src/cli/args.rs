@@ -24,6 +24,16 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: BenchCommand,
     },
+    /// Look at iSCSI targets
+    Iscsi {
+        #[command(subcommand)]
+        command: IscsiCommand,
+    },
+    /// Look at logical units
+    Lun {
+        #[command(subcommand)]
+        command: LunCommand,
+    },
     /// See it all work on this machine, with nothing set up
     Demo(DemoArgs),
     /// Serve devices over iSCSI
@@ -33,6 +43,73 @@ pub(crate) enum Command {
     },
     /// Print the version and the commit of this build
     Version,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum IscsiCommand {
+    /// Ask a portal for its targets
+    Discover(PortalArgs),
+    /// List the targets of a portal with their LUNs
+    Ls(PortalArgs),
+    /// Tell everything about a LUN: session, identity, limits, reservations
+    Info(InfoArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LunCommand {
+    /// Try out whether a cluster may use a LUN; writes to a scratch range, and restores it
+    Check(CheckArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PortalArgs {
+    /// The portal: host, host:port or [v6]:port
+    pub(crate) portal: String,
+    /// Who logs in, for CHAP
+    #[arg(long, value_name = "NAME", requires = "secret")]
+    pub(crate) user: Option<String>,
+    /// A file of mode 0600 with the secret of that user
+    #[arg(long, value_name = "FILE", requires = "user")]
+    pub(crate) secret: Option<PathBuf>,
+    /// What CHAP offers, such as md5 for tgt: md5, sha1, sha256, sha3
+    #[arg(long, value_name = "LIST", requires = "user")]
+    pub(crate) chap: Option<String>,
+    /// The name of this initiator, where it is not derived from the host's
+    #[arg(long, value_name = "IQN")]
+    pub(crate) initiator: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct InfoArgs {
+    /// The LUN: iscsi://HOST:PORT/TARGET/LUN
+    pub(crate) uri: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CheckArgs {
+    /// The LUN: iscsi://HOST:PORT/TARGET/LUN
+    pub(crate) uri: String,
+    /// Write without asking
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Check although others are registered; they lose their registrations
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Where the scratch range begins, in blocks; at the end of the LUN otherwise
+    #[arg(long, value_name = "BLOCK")]
+    pub(crate) scratch_lba: Option<u64>,
+    /// The name of the second initiator; that of the first with .second behind it otherwise
+    #[arg(long, value_name = "IQN")]
+    pub(crate) second: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]

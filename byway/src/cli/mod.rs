@@ -6,9 +6,12 @@ mod ceiling;
 mod compare;
 mod demo;
 mod failure;
+mod iscsi;
+mod lun;
 mod output;
 mod peers;
 mod target;
+mod text;
 mod words;
 
 use std::io;
@@ -18,7 +21,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use tracing_subscriber::EnvFilter;
 
-use args::{BenchCommand, Cli, Command, TargetCommand};
+use args::{BenchCommand, Cli, Command, IscsiCommand, LunCommand, TargetCommand};
 use failure::Failure;
 
 pub(crate) fn main() -> ExitCode {
@@ -41,6 +44,12 @@ fn dispatch(command: Command) -> Result<(), Failure> {
             BenchCommand::Peers(args) => peers::run(&args),
             BenchCommand::Ceiling(args) => ceiling::run(&args),
         },
+        Command::Iscsi { command } => match command {
+            IscsiCommand::Discover(args) => iscsi::discover(&args),
+            IscsiCommand::Ls(args) => iscsi::ls(&args),
+            IscsiCommand::Info(args) => iscsi::info(&args),
+        },
+        Command::Lun { command: LunCommand::Check(args) } => lun::check(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Target { command: TargetCommand::Serve(args) } => target::serve(&args),
         Command::Version => {

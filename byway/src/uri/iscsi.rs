@@ -6,6 +6,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use byway_proto::iscsi::chap::Algorithm;
 use byway_proto::iscsi::login::TargetAddress;
 use byway_proto::iscsi::text::IscsiName;
 use byway_proto::scsi::Lun;
@@ -13,7 +14,7 @@ use byway_proto::scsi::Lun;
 use super::{Wrong, decode_text, encode_text, switch, wrong};
 
 const OPTIONS: &str = "use initiator=NAME, isid=HEX, digest=none|header|data|all, depth=N, \
-                       secret=FILE, mutual=FILE and readonly=on|off";
+                       secret=FILE, mutual=FILE, chap=LIST and readonly=on|off";
 /// Portals of one URI.
 const PORTALS_MAX: usize = 8;
 
@@ -42,6 +43,8 @@ pub struct IscsiUri {
     pub secret: Option<PathBuf>,
     /// A file of mode 0600 with the secret that the target must know.
     pub mutual: Option<PathBuf>,
+    /// What CHAP offers, in this order; everything, the strongest first, where it is empty.
+    pub chap: Vec<Algorithm>,
     /// Refuse writes.
     pub read_only: bool,
 }
@@ -74,6 +77,7 @@ pub(super) fn parse(rest: &str) -> Result<IscsiUri, Wrong> {
         depth: None,
         secret: None,
         mutual: None,
+        chap: Vec::new(),
         read_only: false,
     };
     query.into_iter().flat_map(|query| query.split('&')).try_for_each(|o| option(&mut uri, o))?;
@@ -87,6 +91,9 @@ fn check(uri: IscsiUri) -> Result<IscsiUri, Wrong> {
     }
     if uri.mutual.is_some() && uri.user.is_none() {
         return wrong("mutual= without a user", "mutual CHAP needs USER@ and secret=FILE too");
+    }
+    if !uri.chap.is_empty() && uri.user.is_none() {
+        return wrong("chap= without a user", "CHAP needs USER@ and secret=FILE too");
     }
     Ok(uri)
 }
@@ -149,10 +156,39 @@ fn option(uri: &mut IscsiUri, option: &str) -> Result<(), Wrong> {
         "depth" => uri.depth = Some(number("depth", value, 1..=256)?),
         "secret" => uri.secret = Some(file(value)?),
         "mutual" => uri.mutual = Some(file(value)?),
+        "chap" => uri.chap = algorithms(value)?,
         "readonly" => uri.read_only = switch("readonly", value)?,
         _ => return wrong(format!("the option '{option}' is not known"), OPTIONS),
     }
     Ok(())
+}
+
+/// The words for what CHAP offers.
+const ALGORITHMS: [(&str, Algorithm); 4] = [
+    ("md5", Algorithm::Md5),
+    ("sha1", Algorithm::Sha1),
+    ("sha256", Algorithm::Sha256),
+    ("sha3", Algorithm::Sha3_256),
+];
+
+/// Reads a list such as `sha256,md5`.
+pub(super) fn algorithms(text: &str) -> Result<Vec<Algorithm>, Wrong> {
+    let read = |word: &str| {
+        let found = ALGORITHMS.iter().find(|(name, _)| *name == word);
+        found.map(|(_, algorithm)| *algorithm).ok_or_else(|| {
+            let remedy = "use md5, sha1, sha256 and sha3, with commas between them";
+            (format!("the CHAP algorithm '{word}' is not known"), remedy.to_owned())
+        })
+    };
+    text.split(',').map(read).collect()
+}
+
+fn algorithm_words(algorithms: &[Algorithm]) -> String {
+    let word = |algorithm: &Algorithm| {
+        let found = ALGORITHMS.iter().find(|(_, known)| known == algorithm);
+        found.map_or("", |(word, _)| *word)
+    };
+    algorithms.iter().map(word).collect::<Vec<_>>().join(",")
 }
 
 fn isid(text: &str) -> Result<[u8; 6], Wrong> {
@@ -198,6 +234,7 @@ impl IscsiUri {
             self.depth.map(|depth| format!("depth={depth}")),
             self.secret.as_ref().map(|file| format!("secret={}", path(file))),
             self.mutual.as_ref().map(|file| format!("mutual={}", path(file))),
+            (!self.chap.is_empty()).then(|| format!("chap={}", algorithm_words(&self.chap))),
             self.read_only.then(|| "readonly=on".to_owned()),
         ];
         options.into_iter().flatten().collect()
@@ -240,12 +277,13 @@ mod tests {
     fn all_parts_are_read_and_written() {
         let text = "iscsi://me@10.0.0.1:3260,[fe80::1]:860/iqn.2026-11.org.byway:disk/3?initiator=\
                     iqn.2026-11.org.byway:a&isid=800000000010&digest=all&depth=64&secret=/etc/s&\
-                    mutual=/etc/m&readonly=on";
+                    mutual=/etc/m&chap=sha256,md5&readonly=on";
         let uri = read(text);
         assert_eq!(uri.user.as_deref(), Some("me"));
         assert_eq!(uri.portals.len(), 2);
         assert_eq!((uri.lun, uri.depth), (3, Some(64)));
         assert_eq!(uri.isid, Some([0x80, 0, 0, 0, 0, 0x10]));
+        assert_eq!(uri.chap, [Algorithm::Sha256, Algorithm::Md5]);
         assert!(uri.header_digest && uri.data_digest && uri.read_only);
         assert_eq!(uri.to_string(), text);
     }
@@ -269,6 +307,8 @@ mod tests {
             ("iscsi://u:p@host/iqn.2026-11.org.byway:disk/0", "a secret in the URI"),
             ("iscsi://u@host/iqn.2026-11.org.byway:disk/0", "go together"),
             ("iscsi://host/iqn.2026-11.org.byway:disk/0?secret=/x", "go together"),
+            ("iscsi://host/iqn.2026-11.org.byway:disk/0?chap=md5", "without a user"),
+            ("iscsi://host/iqn.2026-11.org.byway:disk/0?chap=md4", "'md4'"),
             ("iscsi://host/iqn.2026-11.org.byway:disk/0?isid=1", "12 hex digits"),
             ("iscsi://host/iqn.2026-11.org.byway:disk/0?digest=md5", "'md5'"),
             ("iscsi://host/iqn.2026-11.org.byway:disk/0?depth=0", "depth '0'"),

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use byway_bench::words::{show_size, size};
+use byway_proto::iscsi::chap::Algorithm;
 
 pub use iscsi::IscsiUri;
 
@@ -79,6 +80,15 @@ fn shown(word: &str) -> String {
         Some(format!("iscsi://{user}:...@{after}"))
     });
     secret.unwrap_or_else(|| word.to_owned())
+}
+
+/// The algorithms that CHAP offers, from a list such as `sha256,md5`.
+///
+/// # Errors
+/// Where a word of the list is none of md5, sha1, sha256 and sha3.
+pub fn algorithms(list: &str) -> Result<Vec<Algorithm>, UriError> {
+    let uri = list.chars().take(200).flat_map(char::escape_debug).collect();
+    iscsi::algorithms(list).map_err(|(problem, remedy)| UriError { uri, problem, remedy })
 }
 
 /// What is wrong and what helps.
