@@ -183,6 +183,17 @@ fn our_own_target_is_safe() {
     assert!(missed.is_empty(), "{missed:?}");
 }
 
+/// The kernel's target in a guest, where the harness that boots it has told where it is.
+#[test]
+fn the_kernels_target_is_safe() {
+    let Ok(uri) = std::env::var("BYWAY_LIO_URI") else {
+        println!("skipped: BYWAY_LIO_URI is not set; cargo xtask guest lio -- COMMAND sets it");
+        return;
+    };
+    let report = json(&run(&["lun", "check", &uri, "--yes", "--json"]));
+    assert_eq!(report["verdict"], "SAFE", "{report}");
+}
+
 #[test]
 fn a_check_writes_only_where_it_may() {
     let Some(tgt) = tgt("tools-yes", &TgtOptions::default()) else { return };

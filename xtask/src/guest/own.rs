@@ -28,7 +28,8 @@ pub(super) fn check() -> Outcome {
         "iscsi",
         "the_kernels_target",
     ];
-    lio::with_command(None, &words.map(str::to_owned))?;
+    let words: Vec<_> = words.split(' ').map(str::to_owned).collect();
+    lio::with_command(None, &words)?;
     exec::run(Command::new("cargo").args(["build", "--offline", "-q", "-p", "byway"]))?;
     let chap = Some(format!("{USER}:{SECRET}"));
     let login = initiator::Login { target: TARGET.into(), digests: true, chap };

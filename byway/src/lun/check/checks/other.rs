@@ -24,7 +24,9 @@ pub(super) fn check() -> Check {
         let (beside, after) = (answers.at(beside), answers.at(after));
         let is_shared = !beside.is_conflict() && !after.is_conflict();
         if is_shared && answers.at(fenced).is_conflict() {
-            return Found::yes("all sessions of the host share it, and a PREEMPT takes it from all");
+            return Found::yes(
+                "all sessions of the host share it, and a PREEMPT takes it from all",
+            );
         }
         match (beside.is_conflict(), after.is_conflict()) {
             (true, true) => Found::yes("so"),
