@@ -17,17 +17,8 @@ const SECRET: &str = "guest-and-host-know";
 
 /// Both, one after the other.
 pub(super) fn check() -> Outcome {
-    let words = [
-        "cargo",
-        "test",
-        "--offline",
-        "-q",
-        "-p",
-        "byway",
-        "--test",
-        "iscsi",
-        "the_kernels_target",
-    ];
+    let words =
+        "cargo test --offline -q -p byway --test iscsi --test iscsi_tools the_kernels_target";
     let words: Vec<_> = words.split(' ').map(str::to_owned).collect();
     lio::with_command(None, &words)?;
     exec::run(Command::new("cargo").args(["build", "--offline", "-q", "-p", "byway"]))?;
