@@ -108,13 +108,13 @@ fn a_cold_reset_drops_every_connection() {
 
 #[test]
 fn every_initiator_hears_that_the_size_changed() {
-    let device = Arc::new(MemDevice::new(1 << 20).unwrap());
+    let device = Arc::new(MemDevice::new(4 << 20).unwrap());
     let resized = Arc::clone(&device);
     story(config_with(device), |core, to| async move {
         let mut one = connect(&core, &to, &Who::named(ONE)).await;
         let mut two = connect(&core, &to, &Who::named(TWO)).await;
         resized.resize(2 << 20).unwrap();
-        one.read(0, 1).await;
+        core.sleep(1_000_000).await;
         for client in [&mut one, &mut two] {
             let told = client.run(Command::TestUnitReady, 0).await.sense;
             assert_eq!(told, Some(SenseCode::CAPACITY_CHANGED));
@@ -156,6 +156,42 @@ fn sessions_are_counted() {
         assert_eq!((&*sessions[0].initiator, sessions[0].tsih), (ONE, client.tsih));
         assert_eq!(sessions[0].counts.written_bytes, 4096);
         assert_eq!(sessions[0].counts.read_bytes, 1024);
+        target.stop().await;
+    });
+}
+
+#[test]
+fn connections_that_break_under_load_leave_nothing_behind() {
+    // More rounds than the arena could bear if each left a megabyte behind.
+    const ROUNDS: u64 = 60;
+    let rule = FaultRule::new(FaultAction::Delay { ns: 300_000 });
+    let device = Arc::new(Fault::new(mem(64), FaultPlan::new(1).rule(rule)));
+    reactor(32).run(|core| async move {
+        let target = Target::start(&core, config_with(device)).unwrap();
+        let to = target.addresses()[0].clone();
+        for round in 0..ROUNDS {
+            let who = Who { qualifier: (round % 3) as u16, ..Who::named(ONE) };
+            let mut client = connect(&core, &to, &who).await;
+            for lba in 0..4 {
+                let read = Command::Read(Transfer::new(lba, 1024));
+                client.start_read(read.build(), 512 << 10).await;
+                let write = Command::Write(Transfer::new(lba * 1024, 1024));
+                client.start(write.build(), 0, pattern(512 << 10, 1)).await;
+            }
+            for _ in 0..round % 7 {
+                client.step().await;
+            }
+            if round % 2 == 0 {
+                client.stream.set_reset_on_drop().unwrap();
+            }
+        }
+        while !target.sessions().is_empty() {
+            core.sleep(1_000_000).await;
+        }
+        let mut client = connect(&core, &to, &Who::named(ONE)).await;
+        let data = pattern(8 << 20, 9);
+        assert_eq!(client.write(0, data.clone()).await.status, Status::Good);
+        assert!(client.read(0, 16 << 10).await == data);
         target.stop().await;
     });
 }
