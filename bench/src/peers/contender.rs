@@ -25,6 +25,9 @@ pub struct Figures {
     pub cpu_ns_per_io: f64,
     /// The 99th percentile in nanoseconds; zero where it was not measured.
     pub p99_ns: u64,
+    /// System calls for each operation; zero where nobody counts them.
+    #[serde(default)]
+    pub syscalls_per_io: f64,
 }
 
 /// A program with its arguments.
@@ -152,7 +155,8 @@ pub fn program_version(program: &str, remedy: &str) -> Result<String, SetupError
 /// Reads what `bench run --json -` prints.
 pub fn from_byway(text: &str) -> Result<Figures, String> {
     let run = run_json("output", text).map_err(|error| error.to_string())?;
-    Ok(Figures { cpu_ns_per_io: run.x.cpu_ns_per_io, ..of_jobs(&run)? })
+    let (cpu_ns_per_io, syscalls_per_io) = (run.x.cpu_ns_per_io, run.x.syscalls_per_io);
+    Ok(Figures { cpu_ns_per_io, syscalls_per_io, ..of_jobs(&run)? })
 }
 
 /// Operations and percentiles of all jobs.
@@ -163,7 +167,7 @@ pub(super) fn of_jobs(run: &FioRun) -> Result<Figures, String> {
     let sides = || run.jobs.iter().flat_map(|job| [&job.read, &job.write]);
     let p99 = sides().filter_map(|side| side.clat_ns.percentile.get("99.000000")).max();
     let iops = sides().map(|side| side.iops).sum();
-    Ok(Figures { iops, cpu_ns_per_io: 0.0, p99_ns: p99.copied().unwrap_or(0) })
+    Ok(Figures { iops, p99_ns: p99.copied().unwrap_or(0), ..Figures::default() })
 }
 
 /// Reads what `bench ceiling` prints.
@@ -172,7 +176,10 @@ pub fn from_ceiling(text: &str) -> Result<Figures, String> {
     struct Printed {
         iops: f64,
         cpu_ns_per_io: f64,
+        #[serde(default)]
+        syscalls_per_io: f64,
     }
     let printed: Printed = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    Ok(Figures { iops: printed.iops, cpu_ns_per_io: printed.cpu_ns_per_io, p99_ns: 0 })
+    let Printed { iops, cpu_ns_per_io, syscalls_per_io } = printed;
+    Ok(Figures { iops, cpu_ns_per_io, p99_ns: 0, syscalls_per_io })
 }

@@ -25,7 +25,7 @@ pub enum Engine {
 
 impl Engine {
     /// The name in tables.
-    pub fn name(&self) -> &'static str {
+    pub const fn name(&self) -> &'static str {
         match self {
             Engine::Uring => "fio-io_uring",
             Engine::Aio => "fio-libaio",

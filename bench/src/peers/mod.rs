@@ -7,11 +7,13 @@
 
 mod contender;
 mod fio;
+mod libiscsi;
 mod meter;
 mod verdict;
 
 pub use contender::{Contender, Figures, from_byway, from_ceiling, program_version};
 pub use fio::{Engine, fio_contenders};
+pub use libiscsi::{LIBISCSI_NAME, Unit, libiscsi_contender};
 pub use verdict::{CEILING_NAME, PeerRow, PeersResult, ROUNDS_MIN, Target, peers_table, target};
 
 use byway_engine::SetupError;

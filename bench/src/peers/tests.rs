@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::fio::batches;
+use super::libiscsi::{args, from_iscsi_perf};
 use super::*;
 use crate::job::{JobWords, RunSpec};
 
@@ -132,6 +133,49 @@ fn fio_is_asked_for_the_same_work() {
         let error = fio_contenders(&spec(&pairs), Path::new("/x"), 1).unwrap_err().to_string();
         assert!(error.contains(part), "{error}");
     }
+}
+
+/// What iscsi-perf of libiscsi-bin 1.19.0 printed.
+const ISCSI_PERF: &str = "iscsi-perf version 0.1 - (c) 2014-2015 by Peter Lieven <pl@\u{138}amp.de>\n\n\
+    connected to iscsi://127.0.0.1:13261/iqn.2026-01.org.byway:memory/0\n\
+    capacity is 2097152 blocks or 1073741824 byte (1024 MB)\n\
+    performing RANDOM READ with 32 parallel requests\n\
+    FIXED transfer size of 8 blocks (4096 byte)\nwill run for 2 seconds.\n\n\
+    \rlba 91024, iops current 8411 (32 MB/s), iops average 8411 (32 MB/s)     \
+    \riops average 8426 (32 MB/s)                             \n\nfinished.\n";
+
+#[test]
+fn the_last_average_of_iscsi_perf_counts() {
+    assert_eq!(from_iscsi_perf(ISCSI_PERF).unwrap().iops, 8426.0);
+    let error = from_iscsi_perf("maximum number of command retries reached...").unwrap_err();
+    assert_eq!(error, "iscsi-perf printed no average");
+    assert!(from_iscsi_perf("iops average many").is_err());
+}
+
+#[test]
+fn iscsi_perf_is_asked_for_what_it_can_do() {
+    let url = "iscsi://127.0.0.1:3260/iqn.2026-01.org.byway:memory/0";
+    let unit = Unit { url, block_len: 512, size: 1 << 30 };
+    let line = |pairs: &[(&str, &str)]| args(&spec(pairs), &unit).map(|args| args.join(" "));
+    let random = line(&[("rw", "randread"), ("cores", "1"), ("runtime", "1500ms")]).unwrap();
+    assert_eq!(random, format!("-c 1 iscsi-perf -r -m 32 -b 8 -t 2 {url}"));
+    let long = line(&[("rw", "read"), ("bs", "1m"), ("qd", "4"), ("runtime", "1s")]).unwrap();
+    assert_eq!(long, format!("-c 0-1023 iscsi-perf -m 4 -b 2048 -t 2 {url}"));
+    for other in [("rw", "randwrite"), ("rate", "5"), ("zipf", "1.2"), ("size", "1m")] {
+        assert_eq!(line(&[("rw", "randread"), other]), None, "{other:?}");
+    }
+}
+
+#[test]
+fn a_ceiling_is_held_against_the_program_that_ran() {
+    let counts = |peer: &str, iops: f64| {
+        let peers = vec![only(printing(peer, 100.0)), only(printing(CEILING_NAME, iops))];
+        measure(printing("byway", 90.0), peers, 5, &|_| {}).unwrap().ceiling_counts()
+    };
+    assert_eq!(counts(LIBISCSI_NAME, 124.0), Some(false));
+    assert_eq!(counts(LIBISCSI_NAME, 126.0), Some(true));
+    assert_eq!(counts("fio-io_uring", 111.0), Some(true));
+    assert_eq!(counts("other", 900.0), None);
 }
 
 #[test]

@@ -242,13 +242,16 @@ pub(crate) struct CompareArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct PeersArgs {
-    /// The device: file:/path
+    /// The device: file:/path or iscsi://HOST:PORT/IQN/LUN
     pub(crate) uri: String,
     #[command(flatten)]
     pub(crate) words: WordArgs,
     /// How often each one runs, at least 5
     #[arg(long, default_value_t = 5)]
     pub(crate) rounds: u32,
+    /// The peers to run; else all that can do the work
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
     /// The ratio to reach, ours over theirs: 1.08 in IOPS, NAME=1.08 for one peer, cpu:0.9 for cpu
     #[arg(long, value_name = "RATIO")]
     pub(crate) target: Vec<String>,

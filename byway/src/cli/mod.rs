@@ -4,6 +4,7 @@ mod args;
 mod bench;
 mod ceiling;
 mod compare;
+mod contenders;
 mod demo;
 mod failure;
 mod iscsi;

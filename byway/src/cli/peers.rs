@@ -1,17 +1,12 @@
-//! `byway bench peers`: ours, fio and the smallest loop, in turns.
+//! `byway bench peers`: ours, programs by others and the smallest loop, in turns.
 
 use std::io::IsTerminal;
-use std::path::Path;
 
-use byway::Uri;
-use byway_bench::job::{JobSpec, RunSpec};
-use byway_bench::peers::{
-    CEILING_NAME, Choice, Contender, ROUNDS_MIN, Target, fio_contenders, from_byway, from_ceiling,
-    measure, peers_table, target,
-};
+use byway_bench::peers::{ROUNDS_MIN, Target, measure, peers_table, target};
 
 use super::args::PeersArgs;
 use super::bench::device;
+use super::contenders::{Place, ours, peers};
 use super::failure::Failure;
 use super::output::{self, is_stdout};
 use super::words::WordArgs;
@@ -32,25 +27,18 @@ pub(crate) fn run(args: &PeersArgs) -> Result<(), Failure> {
     }
     let words = with_defaults(&args.words);
     let spec = words.spec(None)?;
-    let uri: Uri = args.uri.parse()?;
-    let Uri::File { path, direct: true, .. } = &uri else {
-        return Err(Failure::usage(format!(
-            "'{uri}': the peers only know files and block devices \
-            with direct I/O; use file:/path"
-        )));
-    };
+    let place = Place::of(&args.uri)?;
     output::check_places(&[&args.json])?;
     let info = device(&args.uri, &spec)?.info();
     spec.check_device(&info)?;
-    let mut peers = fio_contenders(&spec, path, info.size)?;
-    peers.extend(ceiling(&spec, path, info.size)?);
+    let peers = peers(&place, &words, &spec, &info, &args.only)?;
     let on_terminal = std::io::stderr().is_terminal();
     let tell = |what: &str| {
         if on_terminal {
             eprintln!("{what}");
         }
     };
-    let result = measure(ours(&args.uri, &words)?, peers, args.rounds, &tell)?;
+    let result = measure(ours("byway", &args.uri, &words)?, peers, args.rounds, &tell)?;
     if let Some(file) = &args.json {
         let json = serde_json::to_string_pretty(&result)
             .map_err(|error| Failure::failed(format!("result: {error}; report this")))?;
@@ -89,57 +77,4 @@ fn with_defaults(words: &WordArgs) -> WordArgs {
         }
     }
     words
-}
-
-fn this_program() -> Result<String, Failure> {
-    let path = std::env::current_exe().map_err(|error| {
-        Failure::failed(format!("this program: {error}; start it by its full path"))
-    })?;
-    Ok(path.display().to_string())
-}
-
-fn version() -> String {
-    format!("{} ({})", env!("CARGO_PKG_VERSION"), byway_bench::machine::GIT_HASH)
-}
-
-fn ours(uri: &str, words: &WordArgs) -> Result<Contender, Failure> {
-    let mut args: Vec<String> = ["bench", "run", uri].map(str::to_owned).into();
-    args.extend(words.as_args());
-    args.extend(["--json", "-"].map(str::to_owned));
-    let program = this_program()?;
-    Ok(Contender { name: "byway".into(), version: version(), program, args, read: from_byway })
-}
-
-/// The smallest loop, for the one kind of work that it does: random reads of the whole device.
-fn ceiling(spec: &RunSpec, path: &Path, size: u64) -> Result<Option<Choice>, Failure> {
-    let [job] = &spec.jobs[..] else { return Ok(None) };
-    let whole = job.range(size) == size && job.zipf.is_none();
-    if job.pattern.word() != "randread" || job.jobs != 1 || !whole {
-        return Ok(None);
-    }
-    let program = this_program()?;
-    let mut batches = vec![1, job.qd.div_ceil(2), job.qd];
-    batches.dedup();
-    let candidates = batches.into_iter().map(|batch| Contender {
-        name: CEILING_NAME.into(),
-        version: version(),
-        program: program.clone(),
-        args: ceiling_args(spec, job, path, batch),
-        read: from_ceiling,
-    });
-    Ok(Some(Choice { name: CEILING_NAME.into(), candidates: candidates.collect() }))
-}
-
-fn ceiling_args(spec: &RunSpec, job: &JobSpec, path: &Path, batch: u32) -> Vec<String> {
-    let mut args =
-        vec!["bench".into(), "ceiling".into(), "uring".into(), path.display().to_string()];
-    let mut add = |key: &str, word: String| args.extend([format!("--{key}"), word]);
-    add("qd", job.qd.to_string());
-    add("bs", job.bs.to_string());
-    add("runtime", format!("{}ms", spec.runtime_ns / 1_000_000));
-    add("batch", batch.to_string());
-    if let Some(core) = job.cores.first() {
-        add("core", core.to_string());
-    }
-    args
 }

@@ -57,7 +57,7 @@ impl PollQueue {
     #[inline]
     pub fn poll(&mut self, done: &mut Completions) -> usize {
         let before = done.len();
-        self.channel.flush_submissions();
+        self.core.as_current(|| self.channel.flush_submissions());
         self.core.run_tasks();
         self.core.drive_ring(None);
         self.core.run_tasks();
@@ -70,7 +70,7 @@ impl PollQueue {
     pub fn wait(&mut self, done: &mut Completions, timeout_ns: u64) -> usize {
         let before = done.len();
         let deadline = self.core.now().saturating_add(timeout_ns);
-        self.channel.flush_submissions();
+        self.core.as_current(|| self.channel.flush_submissions());
         self.core.run_tasks();
         loop {
             let now = self.core.now();

@@ -97,6 +97,14 @@ impl Core {
         self.run_ready()
     }
 
+    /// Calls `f` as the core itself, which wakes its tasks without a message: for a thread that polls
+    /// its channels itself.
+    #[inline]
+    pub(crate) fn as_current<T>(&self, f: impl FnOnce() -> T) -> T {
+        let _current = enter_core(self.id);
+        f()
+    }
+
     fn run_ready(self: &Rc<Self>) -> bool {
         let mut busy = self.handle_mail();
         busy |= self.fire_timers();
@@ -203,6 +211,9 @@ impl Core {
 
     /// Submits, sleeps for at most `sleep_ns` where given, and reaps: for a thread that polls its
     /// channels itself.
+    ///
+    /// Who is woken by a completion is woken as by the core itself: the core is not sent a message
+    /// by its own thread.
     #[inline]
     pub(crate) fn drive_ring(&self, sleep_ns: Option<u64>) {
         let Driver::Kernel(ops) = &self.driver else { return };
@@ -216,6 +227,7 @@ impl Core {
             None => {}
         }
         ring.reap();
+        let _current = enter_core(self.id);
         ops.dispatch();
     }
 

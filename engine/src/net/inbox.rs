@@ -12,6 +12,11 @@ use crate::memory::{Lease, Segment};
 
 /// Bytes of staging memory.
 pub const INBOX_LEN: u32 = 256 << 10;
+/// From this length on a run of payload is worth a receive of its own, in bytes.
+const LONG_LEN: u32 = 64 << 10;
+/// Bytes of staging memory beside a long run: room for the next header, so that the payload behind
+/// it goes straight to its owner too instead of being copied.
+const BESIDE_LONG_LEN: u32 = 4 << 10;
 
 /// Bytes of a stream, as they come.
 pub struct Inbox {
@@ -21,6 +26,10 @@ pub struct Inbox {
     list: Option<Box<SegmentList>>,
     /// Bytes of the segment in front of the staging memory of the receive under way.
     direct: u32,
+    /// Bytes of the staging memory.
+    len: u32,
+    /// A long run of payload is at its end: another one may follow its header.
+    was_long: bool,
 }
 
 impl Inbox {
@@ -32,7 +41,8 @@ impl Inbox {
     /// As [`Inbox::new`], with `len` bytes of staging memory: for many idle connections.
     pub fn with_len(core: &Rc<Core>, len: u32) -> Option<Inbox> {
         let list = Some(Box::new(SegmentList::with_capacity(2)));
-        Some(Inbox { staging: Some(core.lease(len)?), start: 0, end: 0, list, direct: 0 })
+        let staging = Some(core.lease(len)?);
+        Some(Inbox { staging, start: 0, end: 0, list, direct: 0, len, was_long: false })
     }
 
     /// The bytes that are there.
@@ -72,6 +82,10 @@ impl Inbox {
         };
         assert_eq!(self.end, 0, "direct bytes come next");
         self.direct = segment.len();
+        self.was_long = self.direct >= LONG_LEN;
+        if self.was_long {
+            staging.set_len(self.len.min(BESIDE_LONG_LEN));
+        }
         let mut list = self.list.take().expect("the list is here while no receive is under way");
         let refused = list.push(segment).is_err() || list.push(staging).is_err();
         assert!(!refused, "a list has room for two");
@@ -80,7 +94,9 @@ impl Inbox {
 
     /// The free part alone; the filled part, if any, waits beside it.
     fn prepare_staging(&mut self, mut staging: Lease) -> Payload {
+        let was_long = std::mem::take(&mut self.was_long);
         if self.end == 0 {
+            staging.set_len(if was_long { self.len.min(BESIDE_LONG_LEN) } else { self.len });
             return Payload::from(staging);
         }
         let filled = staging.split_to(self.end as u32);
@@ -102,6 +118,7 @@ impl Inbox {
                 drop(segments);
                 self.list = Some(list);
                 self.staging = staging.into_lease().ok();
+                self.restore();
                 let got = std::mem::take(&mut self.direct).min(n as u32);
                 self.end = n - got as usize;
                 Some((direct, got))
@@ -112,9 +129,17 @@ impl Inbox {
                     Some(filled) => joined(filled, lease),
                     None => lease,
                 });
+                self.restore();
                 self.end += n;
                 None
             }
+        }
+    }
+
+    /// All of the staging memory counts again.
+    fn restore(&mut self) {
+        if let Some(staging) = &mut self.staging {
+            staging.set_len(self.len);
         }
     }
 }
@@ -162,5 +187,22 @@ mod tests {
         let (segment, got) = receive(&mut inbox, Some(segment), &long).unwrap();
         assert_eq!((segment.len(), got), (512, 512));
         assert_eq!(inbox.bytes(), &long[512..]);
+    }
+
+    #[test]
+    fn beside_a_long_run_there_is_room_for_a_header() {
+        let core = Core::standalone().unwrap();
+        let mut inbox = Inbox::with_len(&core, 16 << 10).unwrap();
+        let segment = Segment::from(core.lease(LONG_LEN).unwrap());
+        let payload = inbox.prepare(Some(segment));
+        assert_eq!(payload.len(), u64::from(LONG_LEN + BESIDE_LONG_LEN));
+        inbox.finish(payload, LONG_LEN as usize).unwrap();
+        let payload = inbox.prepare(None);
+        assert_eq!(payload.len(), u64::from(BESIDE_LONG_LEN), "the next header");
+        inbox.finish(payload, 48);
+        let payload = inbox.prepare(None);
+        assert_eq!(payload.len(), (16 << 10) - 48, "no long run followed it");
+        inbox.finish(payload, 2);
+        assert_eq!(inbox.bytes().len(), 50);
     }
 }
