@@ -83,7 +83,7 @@ impl Outbox {
     pub fn has_room_for(&self, len: u32, segments: usize) -> bool {
         let staging = self.staging.as_ref();
         let fits = staging.is_some_and(|s| s.capacity() - s.len() as u32 > len);
-        fits && self.keys.len() + 2 * segments + 1 <= SEGMENTS_MAX
+        fits && self.keys.len() + 2 * segments < SEGMENTS_MAX
     }
 
     /// Puts bytes, copied.

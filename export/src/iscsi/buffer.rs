@@ -66,6 +66,12 @@ impl Buffer {
         self.len
     }
 
+    /// Segments that `len` bytes may lie in.
+    #[inline]
+    pub(crate) fn segments_of(&self, len: u32) -> usize {
+        (len / self.chunk_len) as usize + 2
+    }
+
     /// Leases.
     #[inline]
     pub(crate) fn chunks(&self) -> usize {
@@ -206,7 +212,7 @@ impl Buffer {
     }
 
     /// The first `len` bytes of write data, copied; fewer where fewer are there.
-    pub(crate) fn to_vec(&mut self, len: u32) -> Vec<u8> {
+    pub(crate) fn copied(&mut self, len: u32) -> Vec<u8> {
         let len = len.min(self.len).min(self.received);
         let mut bytes = vec![0; len as usize];
         let (mut at, mut rest) = (0, &mut bytes[..]);
@@ -257,7 +263,7 @@ mod tests {
             at += used as usize;
         }
         buffer.fill(&bytes[10_000..]);
-        assert_eq!(buffer.to_vec(u32::MAX), &bytes[..10_000]);
+        assert_eq!(buffer.copied(u32::MAX), &bytes[..10_000]);
         let payloads: Vec<_> = (0..buffer.chunks()).map(|at| buffer.lend(at)).collect();
         assert_eq!(payloads.iter().map(Payload::len).collect::<Vec<_>>(), [4096, 4096, 1808]);
     }
@@ -280,7 +286,7 @@ mod tests {
         }
         assert_eq!(sent, bytes);
         pieces.into_iter().for_each(|(at, segment)| buffer.put_sent(at, segment));
-        assert_eq!(buffer.to_vec(9000), bytes);
+        assert_eq!(buffer.copied(9000), bytes);
     }
 
     #[test]

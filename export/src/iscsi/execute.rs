@@ -80,7 +80,7 @@ impl Connection {
         }
         let slot = inner.slot(task);
         slot.unit = unit.index;
-        let list = if takes_list(&command) { slot.buffer.to_vec(LIST_LEN_MAX) } else { Vec::new() };
+        let list = if takes_list(&command) { slot.buffer.copied(LIST_LEN_MAX) } else { Vec::new() };
         let action = unit.machine.borrow_mut().handle(&self.nexus, &command.cdb, &list);
         match action {
             Action::Io(request) => self.start(inner, unit, &command, request),

@@ -13,6 +13,7 @@ use byway_proto::iscsi::target::{DataOutcome, ProtocolError, Receive, TaskId};
 
 use super::connection::{Connection, Inner};
 use super::ledger::Shortage;
+use super::unit::CHUNK_MAX;
 
 /// Data that are at least this long, and have not arrived yet, go around the staging memory.
 const DIRECT_MIN: u32 = 16 << 10;
@@ -139,10 +140,10 @@ impl Incoming {
         let node = &connection.node;
         let command = inner.session.command(task).expect("data arrive for a living task");
         let len = command.edtl.min(node.limits.transfer_max);
-        let chunk = node.unit(command.lun).map_or(node.limits.transfer_max, |unit| unit.chunk_len);
+        let chunk = node.unit(command.lun).map_or(CHUNK_MAX, |unit| unit.chunk_len);
         let Inner { slots, ledger, .. } = inner;
         let slot = &mut slots[usize::from(task.slot())];
-        match ledger.take(slot, len, chunk.min(byway_engine::memory::LEASE_LEN_MAX)) {
+        match ledger.take(slot, len, chunk) {
             Err(_) if !node.shared.is_moving() => {
                 // Waiting would be for ever: the initiator is asked to come again.
                 slot.is_refused = true;

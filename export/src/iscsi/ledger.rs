@@ -10,6 +10,9 @@ use byway_engine::core::Core;
 
 use super::slot::Slot;
 
+/// The smallest piece that a task's memory is made of.
+pub(crate) const CHUNK_MIN: u32 = 4096;
+
 /// What all sessions of a node share.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
@@ -65,12 +68,20 @@ impl Ledger {
         if self.charged > 0 && self.charged + u64::from(len) > self.max {
             return Err(Shortage::Session);
         }
-        if !slot.buffer.take(&self.core, len, chunk) {
+        if !slot.buffer.take(&self.core, len, chunk) && !self.take_small(slot, len, chunk) {
             return Err(Shortage::Arena);
         }
         slot.charged = len;
         self.charged += u64::from(len);
         Ok(())
+    }
+
+    /// The arena may have the memory in smaller pieces: what it has cut stays cut.
+    #[cold]
+    fn take_small(&self, slot: &mut Slot, len: u32, chunk: u32) -> bool {
+        let smaller = std::iter::successors(Some(chunk / 2), |chunk| Some(chunk / 2));
+        let mut smaller = smaller.take_while(|chunk| *chunk >= CHUNK_MIN);
+        smaller.any(|chunk| slot.buffer.take(&self.core, len, chunk))
     }
 
     /// The memory of the slot is on its way to be free.

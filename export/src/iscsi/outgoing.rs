@@ -6,7 +6,7 @@
 
 use std::rc::Rc;
 
-use byway_engine::block::Payload;
+use byway_engine::block::{Payload, SEGMENTS_MAX};
 use byway_engine::core::Core;
 use byway_engine::memory::Crc32c;
 use byway_engine::net::{OUTBOX_COPY_MAX, Outbox};
@@ -15,7 +15,7 @@ use byway_proto::iscsi::pdu::{BHS_LEN, Bhs, padding};
 use byway_proto::iscsi::target::{Session, TaskId, Transmit, TransmitData};
 
 use super::faults::Mischief;
-use super::ledger::Ledger;
+use super::ledger::{CHUNK_MIN, Ledger};
 use super::slot::{Slot, Stage};
 
 /// Data of a task up to this length are copied.
@@ -26,6 +26,10 @@ const SMALL_LEN: u32 = 32 << 10;
 const BATCH_MAX: u64 = 1 << 20;
 /// Tasks above which a connection gets the larger memory.
 const FEW_TASKS: usize = 2;
+/// Data segments are cut to this, whatever the peer takes: a batch has room for one in the smallest
+/// pieces.
+pub(crate) const SEND_SEGMENT_MAX: u32 = 256 << 10;
+const _: () = assert!(2 * (SEND_SEGMENT_MAX / CHUNK_MIN + 2) + 1 < SEGMENTS_MAX as u32);
 /// Bytes around the data of a PDU at most.
 const AROUND_MAX: u32 = (BHS_LEN + 2 * DIGEST_LEN + 3) as u32;
 
@@ -153,7 +157,7 @@ impl Outgoing {
             TransmitData::Task { task, len, .. } => {
                 let buffer = &slots[usize::from(task.slot())].buffer;
                 match buffer.len() > COPY_MAX {
-                    true => (0, 2 + buffer.chunks().min(8)),
+                    true => (0, buffer.segments_of(*len)),
                     false => ((*len).min(COPY_MAX), 1),
                 }
             }

@@ -40,7 +40,7 @@ pub(crate) fn start(
     let needed = request.data_out_len(unit.block_len);
     let slot = inner.slot(command.task);
     let is_write = command.direction == Direction::Write;
-    let mut sent = if is_write { slot.buffer.to_vec(u32::MAX) } else { Vec::new() };
+    let mut sent = if is_write { slot.buffer.copied(u32::MAX) } else { Vec::new() };
     let Inner { slots, ledger, .. } = inner;
     ledger.free(&mut slots[usize::from(command.task.slot())]);
     if !fit(&mut request, &mut sent, needed, unit.block_len) {

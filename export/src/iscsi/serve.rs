@@ -18,7 +18,7 @@ use super::incoming::{Cut, Incoming, Step};
 use super::ledger::Ledger;
 use super::login::{Gate, INBOX_SMALL_LEN, NoLogin, Reserved};
 use super::node::Node;
-use super::outgoing::Outgoing;
+use super::outgoing::{Outgoing, SEND_SEGMENT_MAX};
 use super::race::{First, race};
 use super::stats::SessionCounts;
 use super::watch::Watch;
@@ -58,7 +58,8 @@ fn open(
     outcome: TargetLoginOutcome,
     place: &Reserved,
 ) -> Rc<Connection> {
-    let params = outcome.params;
+    let mut params = outcome.params;
+    params.max_send_data_segment_len = params.max_send_data_segment_len.min(SEND_SEGMENT_MAX);
     let config = Config {
         tasks_max: node.limits.tasks_max,
         keepalive_ns: node.limits.keepalive_ns,

@@ -14,7 +14,6 @@ use byway_engine::block::{
 };
 use byway_engine::core::{Core, Polled};
 use byway_engine::error::SetupError;
-use byway_engine::memory::LEASE_LEN_MAX;
 use byway_proto::iscsi::target::TaskId;
 use byway_proto::scsi::unit::{Limits, LogicalUnit, UnitConfig};
 
@@ -25,6 +24,8 @@ use super::node::Node;
 use super::turns::Turns;
 use super::watch::Watch;
 
+/// The largest piece that a task's memory is made of.
+pub(crate) const CHUNK_MAX: u32 = 1 << 20;
 /// Blocks of one COMPARE AND WRITE at most.
 const COMPARE_BLOCKS_MAX: u8 = 255;
 /// Bytes of a logical block: what every initiator understands, and what all of them may.
@@ -246,7 +247,7 @@ impl Polled for Unit {
 
 /// The largest power of two that the device and a lease take.
 fn chunk_len(info: &DeviceInfo) -> u32 {
-    let most = info.io_len_max.clamp(info.block_len, LEASE_LEN_MAX);
+    let most = info.io_len_max.clamp(info.block_len, CHUNK_MAX);
     1 << most.ilog2()
 }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use byway_engine::block::Payload;
 use byway_engine::core::Core;
-use byway_engine::memory::Crc32c;
+use byway_engine::memory::{Crc32c, Lease};
 use byway_engine::net::{Address, NetError, Stream};
 use byway_proto::iscsi::framing::{Framer, Next};
 use byway_proto::iscsi::login::LoginError;
@@ -22,7 +22,7 @@ use byway_proto::serial::Serial;
 
 use super::TARGET;
 
-const RECEIVE_LEN: u32 = 64 << 10;
+const MEMORY_LEN: u32 = 8 << 10;
 
 /// Who logs in, and how.
 #[derive(Clone)]
@@ -91,7 +91,6 @@ struct Task {
 
 /// The initiator.
 pub(super) struct Client {
-    pub(super) core: Rc<Core>,
     pub(super) stream: Stream,
     pub(super) params: SessionParams,
     pub(super) tsih: u16,
@@ -102,6 +101,9 @@ pub(super) struct Client {
     itt: u32,
     framer: Framer,
     bytes: VecDeque<u8>,
+    /// Taken at the start: the target may use up the arena that both share here.
+    memory: Option<Lease>,
+    sending: Option<Lease>,
     tasks: BTreeMap<u32, Task>,
     answers: BTreeMap<u32, Answer>,
     /// Everything that is not about a command, in the order it came.
@@ -122,7 +124,6 @@ pub(super) async fn log_in(core: &Rc<Core>, to: &Address, who: &Who) -> Result<C
     let stream = Stream::connect(core, to).await.unwrap();
     let mut login = Login::new(who.config()).unwrap();
     let mut client = Client {
-        core: Rc::clone(core),
         stream,
         params: SessionParams::default(),
         tsih: 0,
@@ -133,6 +134,8 @@ pub(super) async fn log_in(core: &Rc<Core>, to: &Address, who: &Who) -> Result<C
         itt: 1,
         framer: Framer::new(false, false),
         bytes: VecDeque::new(),
+        memory: core.lease(MEMORY_LEN),
+        sending: core.lease(MEMORY_LEN),
         tasks: BTreeMap::new(),
         answers: BTreeMap::new(),
         others: VecDeque::new(),
@@ -175,21 +178,26 @@ impl Client {
     }
 
     pub(super) async fn send_raw(&mut self, wire: &[u8]) -> Result<(), NetError> {
-        for piece in wire.chunks(256 << 10) {
-            let mut lease = self.core.lease(piece.len() as u32).unwrap();
+        for piece in wire.chunks(MEMORY_LEN as usize) {
+            let mut lease = self.sending.take().unwrap();
+            lease.set_len(piece.len() as u32);
             lease.copy_from_slice(piece);
-            self.stream.send(lease.into()).await.0?;
+            let (result, payload) = self.stream.send(lease.into()).await;
+            self.sending = payload.into_lease();
+            result?;
         }
         Ok(())
     }
 
     async fn need(&mut self, len: usize) -> Option<()> {
         while self.bytes.len() < len {
-            let payload: Payload = self.core.lease(RECEIVE_LEN).unwrap().into();
+            let payload: Payload = self.memory.take().unwrap().into();
             let (result, payload) = self.stream.receive(payload).await;
-            let n = result.ok()?;
             let lease = payload.into_lease().unwrap();
+            let n = *result.as_ref().unwrap_or(&0);
             self.bytes.extend(&lease[..n]);
+            self.memory = Some(lease);
+            result.ok()?;
             if n == 0 {
                 return None;
             }

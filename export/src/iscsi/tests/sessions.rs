@@ -108,13 +108,13 @@ fn a_cold_reset_drops_every_connection() {
 
 #[test]
 fn every_initiator_hears_that_the_size_changed() {
-    let device = Arc::new(MemDevice::new(1 << 20).unwrap());
+    let device = Arc::new(MemDevice::new(4 << 20).unwrap());
     let resized = Arc::clone(&device);
     story(config_with(device), |core, to| async move {
         let mut one = connect(&core, &to, &Who::named(ONE)).await;
         let mut two = connect(&core, &to, &Who::named(TWO)).await;
         resized.resize(2 << 20).unwrap();
-        one.read(0, 1).await;
+        core.sleep(1_000_000).await;
         for client in [&mut one, &mut two] {
             let told = client.run(Command::TestUnitReady, 0).await.sense;
             assert_eq!(told, Some(SenseCode::CAPACITY_CHANGED));
