@@ -19,6 +19,7 @@ use byway_proto::iscsi::initiator::{Outcome, Sent};
 
 use crate::answer::{self, Verdict};
 use crate::attention::News;
+use crate::config::Mutation;
 use crate::depth::Depth;
 use crate::device::Shared;
 use crate::link::{Link, Sink, Unfinished};
@@ -143,7 +144,8 @@ impl Dispatcher {
         }
         let losses = self.shared.losses.load(Ordering::Acquire);
         let is_flush = request.io.op == Op::Flush || request.is_flushing;
-        if is_flush && losses != self.told_loss.replace(losses) {
+        let is_told = self.shared.config.mutation != Some(Mutation::LossUntold);
+        if is_flush && losses != self.told_loss.replace(losses) && is_told {
             let words = "the target started anew with writes in its cache; write them again";
             return Some((ErrorKind::Aborted { maybe_written: true }, words.into()));
         }
@@ -296,12 +298,16 @@ impl Dispatcher {
         let maybe_written = sent == Sent::MaybeExecuted;
         let op = request.io.op;
         let is_gated = self.shared.config.gate.is_some() && op.changes_medium();
-        let is_once = op == Op::CompareAndWrite && maybe_written;
+        let mutation = self.shared.config.mutation;
+        let is_once = op == Op::CompareAndWrite
+            && maybe_written
+            && mutation != Some(Mutation::CompareTwice);
         if is_gated || is_once {
             let words = "the session ended with it";
             return self.fail(request, ErrorKind::Aborted { maybe_written }, words);
         }
-        if maybe_written && op.changes_medium() && !request.is_flushing {
+        let is_held = maybe_written && op.changes_medium() && !request.is_flushing;
+        if is_held && mutation != Some(Mutation::ReplayAnywhere) {
             request.held_by = Some(path);
         }
         self.wait(request);
