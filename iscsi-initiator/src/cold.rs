@@ -13,6 +13,7 @@ use byway_proto::scsi::{Cdb, Command, Lun, Status};
 use crate::attention::{self, Duty};
 use crate::control::{Control, End};
 use crate::dispatch::Dispatcher;
+use crate::link::Link;
 use crate::request::{ATTEMPTS_MAX, Request};
 use crate::survey;
 
@@ -87,6 +88,7 @@ pub(crate) async fn ask(own: &Rc<Dispatcher>, ask: &Ask<'_>) -> Result<Vec<u8>, 
             End::NotSent => {}
             End::Unknown if !ask.changes => {}
             End::Unknown if own.shared.config.gate.is_some() => {
+                reinstated(own, path, &link, ask.give_up_ns).await;
                 let kind = ErrorKind::Aborted { maybe_written: true };
                 return Err((kind, "the session ended with it".into()));
             }
@@ -109,6 +111,17 @@ pub(crate) async fn ask(own: &Rc<Dispatcher>, ask: &Ask<'_>) -> Result<Vec<u8>, 
         own.core.sleep(1).await;
     }
     Err((ErrorKind::Transient, "the target keeps refusing it".into()))
+}
+
+/// Waits until the target cannot execute any more what was sent by a link: it has a successor, or
+/// lives on.
+async fn reinstated(own: &Rc<Dispatcher>, path: usize, old: &Rc<Link>, give_up_ns: u64) {
+    let is_safe = || {
+        own.link(Some(path)).is_some_and(|(_, link)| !Rc::ptr_eq(&link, old) || !link.is_over())
+    };
+    while !is_safe() && own.core.now() < give_up_ns {
+        own.changed().await;
+    }
 }
 
 fn control(lun: Lun, ask: &Ask<'_>) -> Rc<Control> {
@@ -214,7 +227,8 @@ async fn finish_durably(own: &Rc<Dispatcher>, request: &Request) -> Result<(), T
     }
     let cdb = crate::translate::flush();
     let flush = Ask { cdb, out: &[], room: 0, changes: false, give_up_ns: request.give_up_ns };
-    ask(own, &flush).await.map(drop)
+    ask(own, &flush).await?;
+    own.lost_cache(request).map_or(Ok(()), Err)
 }
 
 /// GET LBA STATUS, as far as one answer goes.
@@ -272,10 +286,11 @@ pub(crate) fn look_at_paths(own: &Rc<Dispatcher>) {
     let (own, core) = (Rc::clone(own), Rc::clone(&own.core));
     core.spawn(Class::Metadata, "iscsi paths", async move {
         for (path, link) in own.links() {
-            let facts = &own.shared.facts;
             let lun = own.shared.config.lun;
-            let access = survey::access(&link, lun, &facts.identity).await;
-            own.set_access(path, access);
+            // A session that ends meanwhile takes its path with it.
+            if let Ok(access) = survey::look_at_access(&link, lun).await {
+                own.set_access(path, access);
+            }
         }
         own.core.sleep(PAUSE_NS).await;
         own.pump();

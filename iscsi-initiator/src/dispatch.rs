@@ -100,10 +100,22 @@ impl Dispatcher {
     fn request(&self, io: Io, now: u64) -> Request {
         let order = self.orders.replace(self.orders.get() + 1);
         let give_up_ns = now + self.shared.config.timeouts.path_ns;
-        if io.op == Op::Flush {
+        let losses = if io.op == Op::Flush {
             self.flushing.set(self.flushing.get() + 1);
+            self.told_loss.get()
+        } else {
+            self.losses()
+        };
+        Request {
+            order,
+            io,
+            is_flushing: false,
+            attempts: 0,
+            held_by: None,
+            is_given_up: false,
+            losses,
+            give_up_ns,
         }
-        Request { order, io, is_flushing: false, attempts: 0, held_by: None, give_up_ns }
     }
 
     #[inline]
@@ -142,14 +154,29 @@ impl Dispatcher {
             let words = "the gate is closed: the owner has not opened it since the last loss";
             return Some((ErrorKind::Transient, words.into()));
         }
-        let losses = self.shared.losses.load(Ordering::Acquire);
-        let is_flush = request.io.op == Op::Flush || request.is_flushing;
-        let is_told = self.shared.config.mutation != Some(Mutation::LossUntold);
-        if is_flush && losses != self.told_loss.replace(losses) && is_told {
-            let words = "the target started anew with writes in its cache; write them again";
-            return Some((ErrorKind::Aborted { maybe_written: true }, words.into()));
+        self.lost_cache(request)
+    }
+
+    /// Losses of the target's cache so far.
+    fn losses(&self) -> u64 {
+        self.shared.losses.load(Ordering::Acquire)
+    }
+
+    /// Why a flush must not go well: what was written before it may be gone.
+    pub(crate) fn lost_cache(&self, request: &Request) -> Option<(ErrorKind, String)> {
+        let (op, losses) = (request.io.op, self.losses());
+        let makes_durable = op == Op::Flush || request.is_flushing || op == Op::WriteZeroes;
+        if !makes_durable
+            || losses == request.losses
+            || self.shared.config.mutation == Some(Mutation::LossUntold)
+        {
+            return None;
         }
-        None
+        if op == Op::Flush {
+            self.told_loss.set(losses);
+        }
+        let words = "the target started anew with writes in its cache; write them again";
+        Some((ErrorKind::Aborted { maybe_written: true }, words.into()))
     }
 
     pub(crate) fn terms(&self) -> Terms {
@@ -181,7 +208,10 @@ impl Dispatcher {
         let mut left = VecDeque::with_capacity(waiting.capacity());
         let (mut is_full, now) = (false, self.core.now());
         for request in waiting {
-            if is_full || request.held_by.is_some() {
+            if request.is_given_up && request.held_by.is_none() {
+                let kind = ErrorKind::Aborted { maybe_written: true };
+                self.fail(request, kind, "the session ended with it");
+            } else if is_full || request.held_by.is_some() {
                 left.push_back(request);
             } else if let Err(request) = self.send(request, now) {
                 is_full = true;
@@ -293,22 +323,15 @@ impl Dispatcher {
     }
 
     /// What becomes of a request whose session ended: reads and flushes are sent again, writes when
-    /// the old session is gone for good, the others may have happened.
+    /// the old session is gone for good; then fails what must not be sent twice.
     fn orphan(&self, path: usize, mut request: Request, sent: Sent) {
-        let maybe_written = sent == Sent::MaybeExecuted;
-        let op = request.io.op;
-        let is_gated = self.shared.config.gate.is_some() && op.changes_medium();
-        let mutation = self.shared.config.mutation;
-        let is_once = op == Op::CompareAndWrite
-            && maybe_written
-            && mutation != Some(Mutation::CompareTwice);
-        if is_gated || is_once {
-            let words = "the session ended with it";
-            return self.fail(request, ErrorKind::Aborted { maybe_written }, words);
-        }
-        let is_held = maybe_written && op.changes_medium() && !request.is_flushing;
-        if is_held && mutation != Some(Mutation::ReplayAnywhere) {
-            request.held_by = Some(path);
+        let (op, mutation) = (request.io.op, self.shared.config.mutation);
+        let is_once = op == Op::CompareAndWrite && mutation != Some(Mutation::CompareTwice);
+        if op.changes_medium() && sent == Sent::MaybeExecuted {
+            request.is_given_up |= is_once || self.shared.config.gate.is_some();
+            if !request.is_flushing && mutation != Some(Mutation::ReplayAnywhere) {
+                request.held_by = Some(path);
+            }
         }
         self.wait(request);
     }
@@ -375,6 +398,9 @@ impl Dispatcher {
 
     fn went_well(&self, path: usize, request: Request) {
         self.paths.borrow_mut()[path].depth.went_well();
+        if let Some((kind, words)) = self.lost_cache(&request) {
+            return self.fail(request, kind, words);
+        }
         match request.io.op {
             Op::Write | Op::CompareAndWrite if !request.io.fua => self.shared.mark_dirty(),
             Op::Flush => self.flushing.set(self.flushing.get() - 1),

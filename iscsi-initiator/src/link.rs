@@ -202,7 +202,8 @@ impl Link {
         }
     }
 
-    fn is_over(&self) -> bool {
+    /// True where the session takes no more.
+    pub(crate) fn is_over(&self) -> bool {
         self.session.borrow().as_ref().is_none_or(|session| session.state().is_over())
     }
 

@@ -19,6 +19,11 @@ pub(crate) struct Request {
     /// The path whose old session may still execute a copy: nothing is sent before that path has a
     /// new session, which ends the tasks of the old one (RFC 7143 section 6.3.5).
     pub(crate) held_by: Option<usize>,
+    /// It is not sent again: it fails when nothing holds it any more.
+    pub(crate) is_given_up: bool,
+    /// Losses of the target's cache that were known when it was submitted; of a flush, those that
+    /// the submitter had been told of.
+    pub(crate) losses: u64,
     /// When it fails for want of a path.
     pub(crate) give_up_ns: u64,
 }

@@ -208,7 +208,8 @@ async fn admit(node: &Rc<Node>, applicant: &Applicant) -> Result<Reserved, Login
         }
         let is_free = || {
             node.connections(|c| c.key == key).iter().for_each(|c| c.kill());
-            (node.faults.skips_drain || node.keys.borrow().get(&key).copied() != before).then_some(())
+            (node.faults.skips_drain || node.keys.borrow().get(&key).copied() != before)
+                .then_some(())
         };
         node.changed.until(is_free).await;
         if node.faults.skips_drain {

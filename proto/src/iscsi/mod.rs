@@ -4,8 +4,8 @@
 
 pub mod chap;
 pub mod framing;
-pub mod login;
 pub mod initiator;
+pub mod login;
 pub mod negotiate;
 pub mod pdu;
 pub mod target;

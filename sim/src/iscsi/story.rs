@@ -30,7 +30,7 @@ const PEACE_NS: u64 = 120_000 * MS;
 /// How long requests wait for a path, in nanoseconds.
 const PATH_NS: u64 = 60_000 * MS;
 /// Memory of a host in bytes.
-const ARENA_LEN: usize = 128 << 20;
+const ARENA_LEN: usize = 64 << 20;
 /// Attempts at the last flush and the last look.
 const ATTEMPTS_MAX: u32 = 20;
 /// The pause between two attempts to open the LUN, in nanoseconds.
@@ -84,11 +84,7 @@ fn net_config(rng: &mut Rng) -> NetConfig {
 fn scene(world: &mut World, rng: &mut Rng, seed: u64, mutation: IscsiMutation) -> Scene {
     let (target, initiator) = (world.add_host("target"), world.add_host("initiator"));
     let cell_len = rng.pick(&[512, 4096]);
-    let slow = Latency {
-        slow_ppm: PPM / 50,
-        slow_ns: 100 * MS..2_500 * MS,
-        ..Latency::default()
-    };
+    let slow = Latency { slow_ppm: PPM / 50, slow_ns: 100 * MS..2_500 * MS, ..Latency::default() };
     let disk = world.add_disk(DiskConfig {
         size: CELLS * u64::from(cell_len),
         atomic_len: cell_len,
