@@ -53,6 +53,8 @@ pub(crate) struct Dispatcher {
     flushing: Cell<u32>,
     /// The last loss of a cache that this channel has told.
     told_loss: Cell<u64>,
+    /// The last loss that a completion tells which the submitter has not fetched yet.
+    telling_loss: Cell<u64>,
 }
 
 impl Dispatcher {
@@ -75,6 +77,7 @@ impl Dispatcher {
             orders: Cell::new(0),
             flushing: Cell::new(0),
             told_loss: Cell::new(shared.losses.load(Ordering::Acquire)),
+            telling_loss: Cell::new(shared.losses.load(Ordering::Acquire)),
         }
     }
 
@@ -173,7 +176,7 @@ impl Dispatcher {
             return None;
         }
         if op == Op::Flush {
-            self.told_loss.set(losses);
+            self.telling_loss.set(losses);
         }
         let words = "the target started anew with writes in its cache; write them again";
         Some((ErrorKind::Aborted { maybe_written: true }, words.into()))
@@ -249,6 +252,7 @@ impl Dispatcher {
     pub(crate) fn take_done(&self, to: &mut Completions) {
         let mut done = self.done.borrow_mut();
         self.in_flight.set(self.in_flight.get() - done.len() as u32);
+        self.told_loss.set(self.telling_loss.get());
         to.append(&mut done);
     }
 

@@ -119,7 +119,7 @@ fn faults(rng: &mut Rng) -> Faults {
         Lie::TaskTag,
         Lie::MaxCmdSn,
     ]));
-    let pace = Pace { part_len: rng.pick(&[1, 17, 200]), held_rounds: rng.pick(&[0, 2]) };
+    let pace = Pace { part_len: rng.pick(&[17, 64, 200]), held_rounds: rng.pick(&[0, 2]) };
     faults.pace = rng.chance(PPM / 3).then_some(pace);
     faults
 }
