@@ -8,7 +8,7 @@
 pub mod fuzz;
 pub mod iscsi;
 mod open;
-mod secret;
+pub mod secret;
 pub mod uri;
 
 pub use open::{OpenOptions, open, open_with};

@@ -15,7 +15,7 @@ const FILE_LEN_MAX: u64 = 4096;
 ///
 /// # Errors
 /// Where the file is not there, is readable by others, or its secret is too short or long.
-pub(crate) fn read(path: &Path) -> Result<Secret, SetupError> {
+pub fn read(path: &Path) -> Result<Secret, SetupError> {
     let wrong = |problem: String, remedy: &str| {
         SetupError::new(format!("the secret file {}", path.display()), problem, remedy)
     };

@@ -24,8 +24,11 @@ use crate::login::{self, Opened, Purpose, SEND_LEN_MAX};
 use crate::status::{self, PathState};
 use crate::survey::{self, Access, Survey};
 
-/// The first wait after a failed attempt, in nanoseconds; doubled with each further one.
-const WAIT_NS_MIN: u64 = 100_000_000;
+/// The wait after a failed attempt, in nanoseconds: short while the target may just be starting
+/// anew, doubled with each further attempt after [`HASTY_ATTEMPTS`].
+const WAIT_NS_MIN: u64 = 50_000_000;
+/// Attempts in a row with the shortest wait.
+const HASTY_ATTEMPTS: usize = 200;
 
 /// A link whose task runs.
 pub(crate) struct Running {
@@ -81,7 +84,8 @@ pub(crate) async fn keep(
         let dispatcher = Rc::clone(&path.dispatcher);
         let until = dispatcher.core.now() + path.wait_ns;
         dispatcher.core.sleep_until(until).await;
-        path.wait_ns = (path.wait_ns * 2).clamp(WAIT_NS_MIN, path.config().timeouts.retry_max_ns);
+        let longer = if path.attempts < HASTY_ATTEMPTS { WAIT_NS_MIN } else { path.wait_ns * 2 };
+        path.wait_ns = longer.clamp(WAIT_NS_MIN, path.config().timeouts.retry_max_ns);
     }
 }
 

@@ -11,6 +11,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod fuzz;
 pub mod iscsi;
 pub mod reservation;
 pub mod scsi;

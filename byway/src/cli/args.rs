@@ -24,8 +24,77 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: BenchCommand,
     },
+    /// See it all work on this machine, with nothing set up
+    Demo(DemoArgs),
+    /// Serve devices over iSCSI
+    Target {
+        #[command(subcommand)]
+        command: TargetCommand,
+    },
     /// Print the version and the commit of this build
     Version,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TargetCommand {
+    /// Serve devices until a signal; prints their URIs
+    Serve(ServeArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DemoArgs {
+    /// Bytes of the disk that is served
+    #[arg(long, default_value = "256m")]
+    pub(crate) size: String,
+    /// How long the load runs
+    #[arg(long, default_value = "8s")]
+    pub(crate) runtime: String,
+    /// Where the disk is kept for that time [default: the folder for temporary files]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) folder: Option<PathBuf>,
+    /// Write the result as JSON; - for the standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServeArgs {
+    /// A file, block device or URI; the first is LUN 0
+    #[arg(long, value_name = "FILE|URI", required = true)]
+    pub(crate) lun: Vec<String>,
+    /// Where to listen; port 0 takes any
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3260")]
+    pub(crate) portal: Vec<String>,
+    /// The target's name
+    #[arg(long, value_name = "IQN", default_value = "iqn.2026-11.org.byway:target")]
+    pub(crate) name: String,
+    /// Let only this initiator in; may be given often
+    #[arg(long, value_name = "IQN")]
+    pub(crate) initiator: Vec<String>,
+    /// Who logs in by CHAP
+    #[arg(long)]
+    pub(crate) user: Option<String>,
+    /// A file of mode 0600 with the user's secret
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secret: Option<PathBuf>,
+    /// A file of mode 0600 with the secret that the target proves itself with
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mutual: Option<PathBuf>,
+    /// A folder that keeps persistent reservations over restarts
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) state: Option<PathBuf>,
+    /// Ask for digests over headers and data
+    #[arg(long)]
+    pub(crate) digest: bool,
+    /// Refuse writes
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    /// The core to run on
+    #[arg(long)]
+    pub(crate) core: Option<usize>,
+    /// End when the process that started it ends
+    #[arg(long, hide = true)]
+    pub(crate) with_parent: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -45,7 +114,7 @@ pub(crate) enum BenchCommand {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct RunArgs {
-    /// The device: file:/path, mem:SIZE or null:SIZE
+    /// The device: file:/path, iscsi://host/TARGET/LUN, mem:SIZE or null:SIZE
     pub(crate) uri: String,
     /// A job file with the same words, in TOML
     #[arg(long, value_name = "FILE")]
@@ -68,7 +137,7 @@ pub(crate) struct RunArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct SweepArgs {
-    /// The device: file:/path, mem:SIZE or null:SIZE
+    /// The device: file:/path, iscsi://host/TARGET/LUN, mem:SIZE or null:SIZE
     pub(crate) uri: String,
     /// How many rates, from the lowest to the highest
     #[arg(long, default_value_t = 12)]

@@ -25,6 +25,11 @@ impl Failure {
         Failure { line: line.into(), code: 1 }
     }
 
+    /// What is wrong, in one line.
+    pub(crate) fn line(&self) -> &str {
+        &self.line
+    }
+
     /// Says it, and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         let line = self.line.replace('\n', " ");

@@ -4,9 +4,11 @@ mod args;
 mod bench;
 mod ceiling;
 mod compare;
+mod demo;
 mod failure;
 mod output;
 mod peers;
+mod target;
 mod words;
 
 use std::io;
@@ -16,7 +18,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use tracing_subscriber::EnvFilter;
 
-use args::{BenchCommand, Cli, Command};
+use args::{BenchCommand, Cli, Command, TargetCommand};
 use failure::Failure;
 
 pub(crate) fn main() -> ExitCode {
@@ -39,6 +41,8 @@ fn dispatch(command: Command) -> Result<(), Failure> {
             BenchCommand::Peers(args) => peers::run(&args),
             BenchCommand::Ceiling(args) => ceiling::run(&args),
         },
+        Command::Demo(args) => demo::run(&args),
+        Command::Target { command: TargetCommand::Serve(args) } => target::serve(&args),
         Command::Version => {
             let hash = byway_bench::machine::GIT_HASH;
             output::print(&format!("byway {} ({hash})\n", env!("CARGO_PKG_VERSION")))

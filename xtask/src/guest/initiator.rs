@@ -47,7 +47,10 @@ impl Login {
             let (user, secret) = word.split_once(':').ok_or("--chap: write USER:SECRET")?;
             text += &format!(
                 "node.session.auth.authmethod = CHAP\nnode.session.auth.username = {user}\n\
-                 node.session.auth.password = {secret}\n"
+                 node.session.auth.password = {secret}\n\
+                 discovery.sendtargets.auth.authmethod = CHAP\n\
+                 discovery.sendtargets.auth.username = {user}\n\
+                 discovery.sendtargets.auth.password = {secret}\n"
             );
         }
         Ok(text)

@@ -21,6 +21,7 @@ mod lio;
 mod modules;
 mod network;
 mod newc;
+mod own;
 mod sysroot;
 mod tgt;
 mod tsc;
@@ -90,7 +91,8 @@ pub(crate) fn check() -> Outcome {
     }
     lio::check()?;
     let login = initiator::Login { target: lio::TARGET.into(), digests: true, chap: None };
-    initiator::run(&login, &[])
+    initiator::run(&login, &[])?;
+    own::check()
 }
 
 /// Where what is fetched and built lies.

@@ -159,3 +159,39 @@ fn sessions_are_counted() {
         target.stop().await;
     });
 }
+
+#[test]
+fn connections_that_break_under_load_leave_nothing_behind() {
+    // More rounds than the arena could bear if each left a megabyte behind.
+    const ROUNDS: u64 = 60;
+    let rule = FaultRule::new(FaultAction::Delay { ns: 300_000 });
+    let device = Arc::new(Fault::new(mem(64), FaultPlan::new(1).rule(rule)));
+    reactor(32).run(|core| async move {
+        let target = Target::start(&core, config_with(device)).unwrap();
+        let to = target.addresses()[0].clone();
+        for round in 0..ROUNDS {
+            let who = Who { qualifier: (round % 3) as u16, ..Who::named(ONE) };
+            let mut client = connect(&core, &to, &who).await;
+            for lba in 0..4 {
+                let read = Command::Read(Transfer::new(lba, 1024));
+                client.start_read(read.build(), 512 << 10).await;
+                let write = Command::Write(Transfer::new(lba * 1024, 1024));
+                client.start(write.build(), 0, pattern(512 << 10, 1)).await;
+            }
+            for _ in 0..round % 7 {
+                client.step().await;
+            }
+            if round % 2 == 0 {
+                client.stream.set_reset_on_drop().unwrap();
+            }
+        }
+        while !target.sessions().is_empty() {
+            core.sleep(1_000_000).await;
+        }
+        let mut client = connect(&core, &to, &Who::named(ONE)).await;
+        let data = pattern(8 << 20, 9);
+        assert_eq!(client.write(0, data.clone()).await.status, Status::Good);
+        assert!(client.read(0, 16 << 10).await == data);
+        target.stop().await;
+    });
+}

@@ -1,0 +1,4 @@
+//! Streams of PDUs.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| byway_proto::fuzz::framing(data));

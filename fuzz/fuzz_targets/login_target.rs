@@ -1,0 +1,4 @@
+//! What an initiator sends in a login.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| byway_proto::fuzz::login_target(data));

@@ -1,0 +1,4 @@
+//! Parameter data.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| byway_proto::fuzz::scsi_data(data));

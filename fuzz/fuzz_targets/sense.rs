@@ -1,0 +1,4 @@
+//! Sense data.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| byway_proto::fuzz::sense(data));
