@@ -118,6 +118,7 @@ mod tests {
             is_flushing: false,
             attempts: 1,
             held_by: None,
+            maybe_written: false,
             is_given_up: false,
             losses: 0,
             give_up_ns: 0,

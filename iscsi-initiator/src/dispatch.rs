@@ -23,7 +23,7 @@ use crate::config::Mutation;
 use crate::depth::Depth;
 use crate::device::Shared;
 use crate::link::{Link, Sink, Unfinished};
-use crate::request::{ATTEMPTS_MAX, Request};
+use crate::request::{ATTEMPTS_MAX, Request, after_writing};
 use crate::survey::{Access, Survey};
 use crate::translate::{self, Terms};
 
@@ -115,6 +115,7 @@ impl Dispatcher {
             is_flushing: false,
             attempts: 0,
             held_by: None,
+            maybe_written: false,
             is_given_up: false,
             losses,
             give_up_ns,
@@ -243,6 +244,7 @@ impl Dispatcher {
         if request.io.op == Op::Flush {
             self.flushing.set(self.flushing.get() - 1);
         }
+        let kind = if request.maybe_written { after_writing(kind) } else { kind };
         self.finish(
             request.io.failed(kind, format!("{}: {}", self.shared.config.name, words.into())),
         );
@@ -332,6 +334,7 @@ impl Dispatcher {
         let (op, mutation) = (request.io.op, self.shared.config.mutation);
         let is_once = op == Op::CompareAndWrite && mutation != Some(Mutation::CompareTwice);
         if op.changes_medium() && sent == Sent::MaybeExecuted {
+            request.maybe_written = true;
             request.is_given_up |= is_once || self.shared.config.gate.is_some();
             if !request.is_flushing && mutation != Some(Mutation::ReplayAnywhere) {
                 request.held_by = Some(path);
@@ -392,11 +395,7 @@ impl Dispatcher {
                 self.backlog.borrow_mut().push_back(request);
                 continue;
             }
-            let kind = match request.held_by {
-                Some(_) => ErrorKind::Aborted { maybe_written: true },
-                None => ErrorKind::PathLost,
-            };
-            self.fail(request, kind, "no path to the target came up in time");
+            self.fail(request, ErrorKind::PathLost, "no path to the target came up in time");
         }
     }
 
@@ -418,7 +417,7 @@ impl Dispatcher {
             return self.fail(request, ErrorKind::Transient, "the target keeps refusing it");
         }
         match verdict {
-            Verdict::Flush => request.is_flushing = true,
+            Verdict::Flush => (request.is_flushing, request.maybe_written) = (true, true),
             Verdict::Refused(status) => {
                 let mut paths = self.paths.borrow_mut();
                 let slot = &mut paths[path];

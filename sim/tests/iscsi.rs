@@ -3,7 +3,7 @@
 use byway_sim::{IscsiMutation, Options, Scenario};
 
 /// Seeds that once failed, and what was wrong.
-const REGRESSIONS: [(u64, &str); 7] = [
+const REGRESSIONS: [(u64, &str); 10] = [
     (2, "a session that ended during the survey left limits of zero for good"),
     (18, "compare-and-write was handed back while the target still executed it"),
     (19, "of two flushes over one loss of the cache only the first failed"),
@@ -11,6 +11,9 @@ const REGRESSIONS: [(u64, &str); 7] = [
     (110, "compare-and-write was handed back while the target still executed it"),
     (146, "a flush went well that was submitted before the loss was told"),
     (188, "a flush went well over a loss"),
+    (342, "a target that crashed kept its disk busy: node and connections held each other"),
+    (384, "a target that crashed kept its disk busy: node and connections held each other"),
+    (1938, "a write that was executed before failed as if it had never been sent"),
 ];
 
 /// Within so many seeds a broken rule is found.
