@@ -112,7 +112,17 @@ mod tests {
     use super::*;
 
     fn request(io: Io) -> Request {
-        Request { order: 0, io, is_flushing: false, attempts: 1, held_by: None, give_up_ns: 0 }
+        Request {
+            order: 0,
+            io,
+            is_flushing: false,
+            attempts: 1,
+            held_by: None,
+            maybe_written: false,
+            is_given_up: false,
+            losses: 0,
+            give_up_ns: 0,
+        }
     }
 
     fn write() -> Request {

@@ -13,7 +13,8 @@ use byway_proto::scsi::{Cdb, Command, Lun, Status};
 use crate::attention::{self, Duty};
 use crate::control::{Control, End};
 use crate::dispatch::Dispatcher;
-use crate::request::{ATTEMPTS_MAX, Request};
+use crate::link::Link;
+use crate::request::{ATTEMPTS_MAX, Request, after_writing};
 use crate::survey;
 
 /// Bytes of zeroes in one write where the target knows no better way.
@@ -65,14 +66,25 @@ pub(crate) struct Ask<'a> {
 /// session.
 pub(crate) async fn ask(own: &Rc<Dispatcher>, ask: &Ask<'_>) -> Result<Vec<u8>, Trouble> {
     let mut held_by = None;
+    let result = ask_held(own, ask, &mut held_by).await;
+    result.map_err(|trouble| after(held_by.is_some(), trouble))
+}
+
+/// A failure, where something may have been written before it.
+fn after(has_written: bool, (kind, words): Trouble) -> Trouble {
+    (if has_written { after_writing(kind) } else { kind }, words)
+}
+
+/// `held_by` is the path on which a copy may have been executed.
+async fn ask_held(
+    own: &Rc<Dispatcher>,
+    ask: &Ask<'_>,
+    held_by: &mut Option<usize>,
+) -> Result<Vec<u8>, Trouble> {
     for _ in 0..ATTEMPTS_MAX {
-        let Some((path, link)) = own.link(held_by) else {
+        let Some((path, link)) = own.link(*held_by) else {
             if own.core.now() >= ask.give_up_ns {
-                let kind = match held_by {
-                    Some(_) => ErrorKind::Aborted { maybe_written: true },
-                    None => ErrorKind::PathLost,
-                };
-                return Err((kind, "no path to the target came up in time".into()));
+                return Err((ErrorKind::PathLost, "no path to the target came up in time".into()));
             }
             own.changed().await;
             continue;
@@ -87,10 +99,11 @@ pub(crate) async fn ask(own: &Rc<Dispatcher>, ask: &Ask<'_>) -> Result<Vec<u8>, 
             End::NotSent => {}
             End::Unknown if !ask.changes => {}
             End::Unknown if own.shared.config.gate.is_some() => {
+                reinstated(own, path, &link, ask.give_up_ns).await;
                 let kind = ErrorKind::Aborted { maybe_written: true };
                 return Err((kind, "the session ended with it".into()));
             }
-            End::Unknown => held_by = Some(path),
+            End::Unknown => *held_by = Some(path),
             End::Status(status, sense) => {
                 let duty = match (status, &sense) {
                     (Status::Busy | Status::TaskSetFull, _) => Duty::RetryLater,
@@ -109,6 +122,17 @@ pub(crate) async fn ask(own: &Rc<Dispatcher>, ask: &Ask<'_>) -> Result<Vec<u8>, 
         own.core.sleep(1).await;
     }
     Err((ErrorKind::Transient, "the target keeps refusing it".into()))
+}
+
+/// Waits until the target cannot execute any more what was sent by a link: it has a successor, or
+/// lives on.
+async fn reinstated(own: &Rc<Dispatcher>, path: usize, old: &Rc<Link>, give_up_ns: u64) {
+    let is_safe = || {
+        own.link(Some(path)).is_some_and(|(_, link)| !Rc::ptr_eq(&link, old) || !link.is_over())
+    };
+    while !is_safe() && own.core.now() < give_up_ns {
+        own.changed().await;
+    }
 }
 
 fn control(lun: Lun, ask: &Ask<'_>) -> Rc<Control> {
@@ -146,7 +170,8 @@ fn changing<'a>(request: &Request, cdb: Cdb, out: &'a [u8]) -> Ask<'a> {
 /// UNMAP in pieces that the target takes.
 async fn discard(own: &Rc<Dispatcher>, request: &Request) -> Result<(), Trouble> {
     let facts = &own.shared.facts;
-    let (mut lba, mut left) = blocks(own, request);
+    let (first, mut left) = blocks(own, request);
+    let mut lba = first;
     let most = match facts.limits.unmap_blocks_max {
         0 => u64::from(u32::MAX),
         max => u64::from(max),
@@ -155,7 +180,8 @@ async fn discard(own: &Rc<Dispatcher>, request: &Request) -> Result<(), Trouble>
         let blocks = left.min(most);
         let list = build_unmap(&[UnmapRange { lba, blocks: blocks as u32 }]);
         let cdb = Command::Unmap(Unmap { anchor: false, list_len: list.len() as u16 }).build();
-        ask(own, &changing(request, cdb, &list)).await?;
+        let sent = ask(own, &changing(request, cdb, &list)).await;
+        sent.map_err(|trouble| after(lba != first, trouble))?;
         (lba, left) = (lba + blocks, left - blocks);
     }
     Ok(())
@@ -169,7 +195,8 @@ fn blocks(own: &Dispatcher, request: &Request) -> (u64, u64) {
 /// WRITE SAME of one block of zeroes; plain writes where the target does not know it.
 async fn zeroes(own: &Rc<Dispatcher>, request: &Request) -> Result<(), Trouble> {
     let facts = &own.shared.facts;
-    let (mut lba, mut left) = blocks(own, request);
+    let (first, mut left) = blocks(own, request);
+    let mut lba = first;
     let most = match facts.limits.write_same_blocks_max {
         0 => 1 << 16,
         max => max.min(u64::from(u32::MAX)),
@@ -182,9 +209,10 @@ async fn zeroes(own: &Rc<Dispatcher>, request: &Request) -> Result<(), Trouble> 
         let cdb = Command::WriteSame(same).build();
         match ask(own, &changing(request, cdb, &block)).await {
             Err((ErrorKind::Unsupported, _)) => {
-                return plain_zeroes(own, request, lba, left).await;
+                let rest = plain_zeroes(own, request, lba, left).await;
+                return rest.map_err(|trouble| after(lba != first, trouble));
             }
-            other => other?,
+            other => other.map_err(|trouble| after(lba != first, trouble))?,
         };
         (lba, left) = (lba + blocks, left - blocks);
     }
@@ -194,15 +222,16 @@ async fn zeroes(own: &Rc<Dispatcher>, request: &Request) -> Result<(), Trouble> 
 async fn plain_zeroes(
     own: &Rc<Dispatcher>,
     request: &Request,
-    mut lba: u64,
+    first: u64,
     mut left: u64,
 ) -> Result<(), Trouble> {
     let shift = own.terms().block_shift;
-    let zeroes = vec![0; ZEROES_LEN as usize];
+    let (mut lba, zeroes) = (first, vec![0; ZEROES_LEN as usize]);
     while left > 0 {
         let blocks = left.min(ZEROES_LEN >> shift);
         let cdb = Transfer::new(lba, blocks as u32).build_write();
-        ask(own, &changing(request, cdb, &zeroes[..(blocks << shift) as usize])).await?;
+        let sent = ask(own, &changing(request, cdb, &zeroes[..(blocks << shift) as usize])).await;
+        sent.map_err(|trouble| after(lba != first, trouble))?;
         (lba, left) = (lba + blocks, left - blocks);
     }
     finish_durably(own, request).await
@@ -214,7 +243,8 @@ async fn finish_durably(own: &Rc<Dispatcher>, request: &Request) -> Result<(), T
     }
     let cdb = crate::translate::flush();
     let flush = Ask { cdb, out: &[], room: 0, changes: false, give_up_ns: request.give_up_ns };
-    ask(own, &flush).await.map(drop)
+    ask(own, &flush).await.map_err(|trouble| after(true, trouble))?;
+    own.lost_cache(request).map_or(Ok(()), Err)
 }
 
 /// GET LBA STATUS, as far as one answer goes.
@@ -272,10 +302,11 @@ pub(crate) fn look_at_paths(own: &Rc<Dispatcher>) {
     let (own, core) = (Rc::clone(own), Rc::clone(&own.core));
     core.spawn(Class::Metadata, "iscsi paths", async move {
         for (path, link) in own.links() {
-            let facts = &own.shared.facts;
             let lun = own.shared.config.lun;
-            let access = survey::access(&link, lun, &facts.identity).await;
-            own.set_access(path, access);
+            // A session that ends meanwhile takes its path with it.
+            if let Ok(access) = survey::look_at_access(&link, lun).await {
+                own.set_access(path, access);
+            }
         }
         own.core.sleep(PAUSE_NS).await;
         own.pump();

@@ -38,6 +38,21 @@ pub struct IscsiConfig {
     /// Closed whenever a session is lost; see [`WriteGate`]. None: writes are sent again by the
     /// initiator itself once the old session is gone.
     pub gate: Option<WriteGate>,
+    /// For tests of checkers alone.
+    #[doc(hidden)]
+    pub mutation: Option<Mutation>,
+}
+
+/// A rule that is broken on purpose, so that a simulation can prove that it would notice.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutation {
+    /// A write that may have been executed is sent by any path, at once.
+    ReplayAnywhere,
+    /// Compare-and-write that may have been executed is sent again.
+    CompareTwice,
+    /// Nobody is told that the target lost its cache.
+    LossUntold,
 }
 
 impl IscsiConfig {
@@ -57,6 +72,7 @@ impl IscsiConfig {
             depth: 128,
             read_only: false,
             gate: None,
+            mutation: None,
         }
     }
 

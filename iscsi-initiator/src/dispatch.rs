@@ -19,10 +19,11 @@ use byway_proto::iscsi::initiator::{Outcome, Sent};
 
 use crate::answer::{self, Verdict};
 use crate::attention::News;
+use crate::config::Mutation;
 use crate::depth::Depth;
 use crate::device::Shared;
 use crate::link::{Link, Sink, Unfinished};
-use crate::request::{ATTEMPTS_MAX, Request};
+use crate::request::{ATTEMPTS_MAX, Request, after_writing};
 use crate::survey::{Access, Survey};
 use crate::translate::{self, Terms};
 
@@ -52,6 +53,8 @@ pub(crate) struct Dispatcher {
     flushing: Cell<u32>,
     /// The last loss of a cache that this channel has told.
     told_loss: Cell<u64>,
+    /// The last loss that a completion tells which the submitter has not fetched yet.
+    telling_loss: Cell<u64>,
 }
 
 impl Dispatcher {
@@ -74,6 +77,7 @@ impl Dispatcher {
             orders: Cell::new(0),
             flushing: Cell::new(0),
             told_loss: Cell::new(shared.losses.load(Ordering::Acquire)),
+            telling_loss: Cell::new(shared.losses.load(Ordering::Acquire)),
         }
     }
 
@@ -99,10 +103,23 @@ impl Dispatcher {
     fn request(&self, io: Io, now: u64) -> Request {
         let order = self.orders.replace(self.orders.get() + 1);
         let give_up_ns = now + self.shared.config.timeouts.path_ns;
-        if io.op == Op::Flush {
+        let losses = if io.op == Op::Flush {
             self.flushing.set(self.flushing.get() + 1);
+            self.told_loss.get()
+        } else {
+            self.losses()
+        };
+        Request {
+            order,
+            io,
+            is_flushing: false,
+            attempts: 0,
+            held_by: None,
+            maybe_written: false,
+            is_given_up: false,
+            losses,
+            give_up_ns,
         }
-        Request { order, io, is_flushing: false, attempts: 0, held_by: None, give_up_ns }
     }
 
     #[inline]
@@ -141,13 +158,29 @@ impl Dispatcher {
             let words = "the gate is closed: the owner has not opened it since the last loss";
             return Some((ErrorKind::Transient, words.into()));
         }
-        let losses = self.shared.losses.load(Ordering::Acquire);
-        let is_flush = request.io.op == Op::Flush || request.is_flushing;
-        if is_flush && losses != self.told_loss.replace(losses) {
-            let words = "the target started anew with writes in its cache; write them again";
-            return Some((ErrorKind::Aborted { maybe_written: true }, words.into()));
+        self.lost_cache(request)
+    }
+
+    /// Losses of the target's cache so far.
+    fn losses(&self) -> u64 {
+        self.shared.losses.load(Ordering::Acquire)
+    }
+
+    /// Why a flush must not go well: what was written before it may be gone.
+    pub(crate) fn lost_cache(&self, request: &Request) -> Option<(ErrorKind, String)> {
+        let (op, losses) = (request.io.op, self.losses());
+        let makes_durable = op == Op::Flush || request.is_flushing || op == Op::WriteZeroes;
+        if !makes_durable
+            || losses == request.losses
+            || self.shared.config.mutation == Some(Mutation::LossUntold)
+        {
+            return None;
         }
-        None
+        if op == Op::Flush {
+            self.telling_loss.set(losses);
+        }
+        let words = "the target started anew with writes in its cache; write them again";
+        Some((ErrorKind::Aborted { maybe_written: true }, words.into()))
     }
 
     pub(crate) fn terms(&self) -> Terms {
@@ -179,7 +212,10 @@ impl Dispatcher {
         let mut left = VecDeque::with_capacity(waiting.capacity());
         let (mut is_full, now) = (false, self.core.now());
         for request in waiting {
-            if is_full || request.held_by.is_some() {
+            if request.is_given_up && request.held_by.is_none() {
+                let kind = ErrorKind::Aborted { maybe_written: true };
+                self.fail(request, kind, "the session ended with it");
+            } else if is_full || request.held_by.is_some() {
                 left.push_back(request);
             } else if let Err(request) = self.send(request, now) {
                 is_full = true;
@@ -208,6 +244,7 @@ impl Dispatcher {
         if request.io.op == Op::Flush {
             self.flushing.set(self.flushing.get() - 1);
         }
+        let kind = if request.maybe_written { after_writing(kind) } else { kind };
         self.finish(
             request.io.failed(kind, format!("{}: {}", self.shared.config.name, words.into())),
         );
@@ -217,6 +254,7 @@ impl Dispatcher {
     pub(crate) fn take_done(&self, to: &mut Completions) {
         let mut done = self.done.borrow_mut();
         self.in_flight.set(self.in_flight.get() - done.len() as u32);
+        self.told_loss.set(self.telling_loss.get());
         to.append(&mut done);
     }
 
@@ -291,18 +329,16 @@ impl Dispatcher {
     }
 
     /// What becomes of a request whose session ended: reads and flushes are sent again, writes when
-    /// the old session is gone for good, the others may have happened.
+    /// the old session is gone for good; then fails what must not be sent twice.
     fn orphan(&self, path: usize, mut request: Request, sent: Sent) {
-        let maybe_written = sent == Sent::MaybeExecuted;
-        let op = request.io.op;
-        let is_gated = self.shared.config.gate.is_some() && op.changes_medium();
-        let is_once = op == Op::CompareAndWrite && maybe_written;
-        if is_gated || is_once {
-            let words = "the session ended with it";
-            return self.fail(request, ErrorKind::Aborted { maybe_written }, words);
-        }
-        if maybe_written && op.changes_medium() && !request.is_flushing {
-            request.held_by = Some(path);
+        let (op, mutation) = (request.io.op, self.shared.config.mutation);
+        let is_once = op == Op::CompareAndWrite && mutation != Some(Mutation::CompareTwice);
+        if op.changes_medium() && sent == Sent::MaybeExecuted {
+            request.maybe_written = true;
+            request.is_given_up |= is_once || self.shared.config.gate.is_some();
+            if !request.is_flushing && mutation != Some(Mutation::ReplayAnywhere) {
+                request.held_by = Some(path);
+            }
         }
         self.wait(request);
     }
@@ -359,16 +395,15 @@ impl Dispatcher {
                 self.backlog.borrow_mut().push_back(request);
                 continue;
             }
-            let kind = match request.held_by {
-                Some(_) => ErrorKind::Aborted { maybe_written: true },
-                None => ErrorKind::PathLost,
-            };
-            self.fail(request, kind, "no path to the target came up in time");
+            self.fail(request, ErrorKind::PathLost, "no path to the target came up in time");
         }
     }
 
     fn went_well(&self, path: usize, request: Request) {
         self.paths.borrow_mut()[path].depth.went_well();
+        if let Some((kind, words)) = self.lost_cache(&request) {
+            return self.fail(request, kind, words);
+        }
         match request.io.op {
             Op::Write | Op::CompareAndWrite if !request.io.fua => self.shared.mark_dirty(),
             Op::Flush => self.flushing.set(self.flushing.get() - 1),
@@ -382,7 +417,7 @@ impl Dispatcher {
             return self.fail(request, ErrorKind::Transient, "the target keeps refusing it");
         }
         match verdict {
-            Verdict::Flush => request.is_flushing = true,
+            Verdict::Flush => (request.is_flushing, request.maybe_written) = (true, true),
             Verdict::Refused(status) => {
                 let mut paths = self.paths.borrow_mut();
                 let slot = &mut paths[path];

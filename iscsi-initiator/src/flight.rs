@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use byway_engine::block::{Op, Payload};
 use byway_engine::memory::{Segment, Strip};
-use byway_proto::iscsi::initiator::Outcome;
+use byway_proto::iscsi::initiator::{Outcome, TaskId};
 use byway_proto::iscsi::pdu::BHS_LEN;
 
 use crate::control::Control;
@@ -31,6 +31,8 @@ pub(crate) enum Flight {
 /// A request at the target.
 #[derive(Debug)]
 pub(crate) struct IoFlight {
+    /// The task, by which parts find their way back.
+    pub(crate) task: TaskId,
     pub(crate) request: Request,
     /// The buffer, where it travels in parts.
     strip: Option<Strip>,
@@ -39,7 +41,7 @@ pub(crate) struct IoFlight {
 }
 
 impl IoFlight {
-    pub(crate) fn new(mut request: Request) -> IoFlight {
+    pub(crate) fn new(task: TaskId, mut request: Request) -> IoFlight {
         let io = &mut request.io;
         let is_long = matches!(&io.payload, Payload::One(s) if s.len() >= STRIP_LEN_MIN);
         let strip = match std::mem::take(&mut io.payload) {
@@ -49,7 +51,7 @@ impl IoFlight {
                 None
             }
         };
-        IoFlight { request, strip, ended: None }
+        IoFlight { task, request, strip, ended: None }
     }
 
     /// Bytes that the target sends for it: a header, and the data of a read.

@@ -34,6 +34,8 @@ mod status;
 mod survey;
 mod translate;
 
+#[doc(hidden)]
+pub use config::Mutation;
 pub use config::{ChapConfig, ChapPeer, Digests, IscsiConfig, TASKS_MAX, Timeouts};
 pub use device::IscsiDevice;
 pub use discovery::{DiscoveredTarget, discover};

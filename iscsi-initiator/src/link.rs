@@ -51,6 +51,8 @@ pub(crate) struct Link {
     session: RefCell<Option<Session>>,
     outbox: RefCell<Outbox>,
     flights: RefCell<Vec<Flight>>,
+    /// Tasks that ended while a part of their buffer was being sent: their slots may have others.
+    lingering: RefCell<Vec<IoFlight>>,
     /// Ends of tasks whose turn is not yet.
     ready: RefCell<VecDeque<(Request, Outcome)>>,
     header_digest: bool,
@@ -91,6 +93,7 @@ impl Link {
             session: RefCell::new(Some(session)),
             outbox: RefCell::new(Outbox::new(core)?),
             flights: RefCell::new((0..slots).map(|_| Flight::Free).collect()),
+            lingering: RefCell::default(),
             ready: RefCell::new(VecDeque::with_capacity(slots)),
             header_digest: params.header_digest,
             data_digest: params.data_digest,
@@ -118,7 +121,7 @@ impl Link {
         let mut session = self.session.borrow_mut();
         let Some(session) = session.as_mut() else { return Err(request) };
         let Ok(task) = session.submit(command, now) else { return Err(request) };
-        let flight = IoFlight::new(request);
+        let flight = IoFlight::new(task, request);
         self.expected.set(self.expected.get() + flight.expected());
         let flight = Flight::Io(flight);
         self.flights.borrow_mut()[usize::from(task.slot())] = flight;
@@ -228,7 +231,8 @@ impl Link {
         }
     }
 
-    fn is_over(&self) -> bool {
+    /// True where the session takes no more.
+    pub(crate) fn is_over(&self) -> bool {
         self.session.borrow().as_ref().is_none_or(|session| session.state().is_over())
     }
 
@@ -311,7 +315,7 @@ impl Link {
             Flight::Io(mut io) if io.is_away() => {
                 self.expected.set(self.expected.get() - io.expected());
                 io.ended = Some(outcome);
-                *flight = Flight::Io(io);
+                self.lingering.borrow_mut().push(io);
             }
             Flight::Io(io) => {
                 self.expected.set(self.expected.get() - io.expected());
@@ -411,7 +415,7 @@ impl Link {
             Flight::Io(io) => match io.take_part(len) {
                 Some(part) => {
                     crc.iter_mut().for_each(|crc| crc.update_segment(&part, 0, len));
-                    outbox.put_segment(u64::from(task.slot()), part);
+                    outbox.put_segment(u64::from(task.itt().0), part);
                 }
                 None => {
                     let at = u64::from(at);
@@ -426,19 +430,31 @@ impl Link {
     }
 
     /// A part of a task's buffer was sent, or never will be.
-    fn part_sent(&self, slot: u64, part: Segment) {
-        let mut flights = self.flights.borrow_mut();
-        let flight = &mut flights[slot as usize];
-        let Flight::Io(io) = flight else { unreachable!("a part belongs to a request") };
+    fn part_sent(&self, key: u64, part: Segment) {
+        let slot = usize::from(key as u16);
+        if let Flight::Io(io) = &mut self.flights.borrow_mut()[slot]
+            && u64::from(io.task.itt().0) == key
+        {
+            let used = part.len();
+            return io.put_part(part, used);
+        }
+        self.last_part_sent(key, part);
+    }
+
+    /// A part of a task that has ended came back; with the last one the request does.
+    #[cold]
+    fn last_part_sent(&self, key: u64, part: Segment) {
+        let mut lingering = self.lingering.borrow_mut();
+        let at = lingering.iter().position(|io| u64::from(io.task.itt().0) == key);
+        let at = at.expect("a part belongs to a request");
         let used = part.len();
-        io.put_part(part, used);
-        if io.is_away() || io.ended.is_none() {
+        lingering[at].put_part(part, used);
+        if lingering[at].is_away() {
             return;
         }
-        let Flight::Io(mut io) = std::mem::replace(flight, Flight::Free) else {
-            unreachable!("it was one a line ago")
-        };
-        let outcome = io.ended.take().expect("looked at above");
+        let mut io = lingering.swap_remove(at);
+        let outcome = io.ended.take().expect("it ended before its part came back");
+        self.answers.set(self.answers.get() + 1);
         self.ready.borrow_mut().push_back((io.into_request(), outcome));
     }
 

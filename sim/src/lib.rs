@@ -8,9 +8,11 @@
 #![forbid(unsafe_code)]
 
 mod crash;
+mod iscsi;
 mod network;
 mod scenario;
 mod seeds;
 
+pub use iscsi::IscsiMutation;
 pub use scenario::{Failure, Options, Passed, Scenario};
 pub use seeds::Seeds;

@@ -20,7 +20,7 @@ struct Args {
     /// One seed, or a range with both ends: `7` or `1..200`
     #[arg(long)]
     seed: Seeds,
-    /// One scenario instead of all: `crash` or `network`
+    /// One scenario instead of all: `crash`, `network` or `iscsi`
     #[arg(long, value_parser = scenario)]
     scenario: Option<Scenario>,
     /// Print everything that happens, in virtual time
@@ -67,8 +67,8 @@ fn main() -> ExitCode {
 /// What to run; a broken promise of disks concerns the scenario with disks alone.
 fn scenarios(args: &Args) -> Vec<Scenario> {
     match (args.scenario, args.mutate) {
-        (Some(Scenario::Network), Some(_)) => {
-            let words = "--mutate breaks disks, and `network` has none: use --scenario crash";
+        (Some(Scenario::Network | Scenario::Iscsi), Some(_)) => {
+            let words = "--mutate breaks the disks of one scenario: use --scenario crash";
             Args::command().error(ErrorKind::ArgumentConflict, words).exit()
         }
         (Some(scenario), _) => vec![scenario],
@@ -82,6 +82,7 @@ fn options(args: &Args) -> Options {
     Options {
         mutation: args.mutate.unwrap_or_default(),
         observer: if args.trace { Some(Box::new(print)) } else { None },
+        ..Options::default()
     }
 }
 

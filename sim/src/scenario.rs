@@ -6,6 +6,7 @@ use std::panic::{self, AssertUnwindSafe};
 
 use byway_engine::sim::{Mutation, Observer};
 
+use crate::iscsi::{self, IscsiMutation};
 use crate::{crash, network};
 
 /// A story that a seed fills in.
@@ -15,13 +16,17 @@ pub enum Scenario {
     Crash,
     /// Transfers over a network that loses, cuts and resets: every message arrives whole.
     Network,
+    /// An iSCSI initiator and a target that both misbehave as networks, targets and disks do.
+    Iscsi,
 }
 
 /// How a scenario is run.
 #[derive(Default)]
 pub struct Options {
-    /// The promise that disks break, to prove that the scenario notices; `Network` has no disks.
+    /// The promise that disks break, to prove that the scenario notices; `Crash` alone looks at it.
     pub mutation: Mutation,
+    /// The rule that initiator or target breaks in `Iscsi`, to prove that the scenario notices.
+    pub iscsi: IscsiMutation,
     /// Sees every line of the trace.
     pub observer: Option<Observer>,
 }
@@ -48,13 +53,14 @@ pub struct Failure {
 
 impl Scenario {
     /// Every scenario.
-    pub const ALL: [Scenario; 2] = [Scenario::Crash, Scenario::Network];
+    pub const ALL: [Scenario; 3] = [Scenario::Crash, Scenario::Network, Scenario::Iscsi];
 
     /// The word for options and reports.
     pub fn name(self) -> &'static str {
         match self {
             Scenario::Crash => "crash",
             Scenario::Network => "network",
+            Scenario::Iscsi => "iscsi",
         }
     }
 
@@ -68,6 +74,7 @@ impl Scenario {
         let run = || match self {
             Scenario::Crash => crash::run(seed, options),
             Scenario::Network => network::run(seed, options),
+            Scenario::Iscsi => iscsi::run(seed, options),
         };
         // Nothing of a run outlives it, so nothing half-done is seen afterwards.
         let outcome = panic::catch_unwind(AssertUnwindSafe(run));

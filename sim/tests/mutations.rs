@@ -4,7 +4,7 @@ use byway_engine::sim::Mutation;
 use byway_sim::{Options, Scenario};
 
 fn finding(mutation: Mutation) -> Option<String> {
-    let run = |seed| Scenario::Crash.run(seed, Options { mutation, observer: None });
+    let run = |seed| Scenario::Crash.run(seed, Options { mutation, ..Options::default() });
     (1..=40).find_map(|seed| run(seed).err()).map(|failure| failure.reason)
 }
 

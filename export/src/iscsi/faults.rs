@@ -45,6 +45,8 @@ pub struct Faults {
     pub lie: Option<Lie>,
     /// How often it is wrong.
     pub lie_ppm: u32,
+    /// A login does not wait for the commands of the session that it replaces.
+    pub skips_drain: bool,
 }
 
 impl Faults {

@@ -169,8 +169,17 @@ impl Node {
 
     /// A connection is over.
     pub(crate) fn remove(&self, connection: &Connection) {
-        self.connections.borrow_mut()[connection.index as usize] = None;
+        self.forget(connection);
         self.changed.changed();
+    }
+
+    /// A connection is not in the table, or not any more.
+    pub(crate) fn forget(&self, connection: &Connection) {
+        let mut connections = self.connections.borrow_mut();
+        let Some(place) = connections.get_mut(connection.index as usize) else { return };
+        if place.as_ref().is_some_and(|there| std::ptr::eq(&**there, connection)) {
+            *place = None;
+        }
     }
 
     /// Advances the connections that something came back for.

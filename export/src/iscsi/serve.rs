@@ -38,9 +38,19 @@ pub(crate) async fn serve(node: Rc<Node>, stream: Stream, portal_group: u16) {
         First::Other(()) => return tracing::info!(peer, "login took too long"),
     };
     let inbox = gate.inbox;
-    let connection = open(&node, peer, outcome, &place);
-    run(&connection, stream, inbox).await;
-    end(&connection).await;
+    let listed = Listed(open(&node, peer, outcome, &place));
+    run(&listed.0, stream, inbox).await;
+    end(&listed.0).await;
+}
+
+/// A connection in the node's table. The two hold each other, so it leaves the table when its task
+/// ends, also where the core is shut down in the middle.
+struct Listed(Rc<Connection>);
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.0.node.forget(&self.0);
+    }
 }
 
 fn tell(peer: &str, error: &NoLogin) {

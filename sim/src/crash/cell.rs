@@ -13,7 +13,7 @@ const CHECK_LEN: usize = 4;
 
 /// What a cell holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Value {
+pub(crate) enum Value {
     /// Nothing but zeroes.
     Zero,
     /// What the write of this version put there.
@@ -21,7 +21,7 @@ pub(super) enum Value {
 }
 
 /// Fills `bytes` with the cell `place` in `version`.
-pub(super) fn encode(bytes: &mut [u8], seed: u64, place: u64, version: u64) {
+pub(crate) fn encode(bytes: &mut [u8], seed: u64, place: u64, version: u64) {
     let end = bytes.len() - CHECK_LEN;
     let (body, check) = bytes.split_at_mut(end);
     let words = [MAGIC, seed, place, version];
@@ -36,7 +36,7 @@ pub(super) fn encode(bytes: &mut [u8], seed: u64, place: u64, version: u64) {
 }
 
 /// What the bytes found at `place` are, or what is wrong with them.
-pub(super) fn decode(bytes: &[u8], seed: u64, place: u64) -> Result<Value, String> {
+pub(crate) fn decode(bytes: &[u8], seed: u64, place: u64) -> Result<Value, String> {
     if bytes.iter().all(|byte| *byte == 0) {
         return Ok(Value::Zero);
     }

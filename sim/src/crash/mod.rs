@@ -5,8 +5,8 @@
 //! read returns the last acknowledged write or one concurrent with it; no cell ever holds the
 //! bytes of another or a mixture.
 
-mod cell;
-mod model;
+pub(crate) mod cell;
+pub(crate) mod model;
 mod stack;
 mod story;
 mod worker;

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use super::cell::Value;
 
 /// A moment: larger is later.
-pub(super) type Tick = u64;
+pub(crate) type Tick = u64;
 
 /// What a change puts into a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,9 @@ struct Change {
     /// It was acknowledged.
     is_certain: bool,
     is_durable: bool,
+    /// The disk lost its cache while it was in flight: that it was acknowledged says nothing, as it
+    /// may have been executed before.
+    spans_loss: bool,
 }
 
 impl Change {
@@ -48,7 +51,7 @@ struct Cell {
 }
 
 /// What the disk may hold.
-pub(super) struct Model {
+pub(crate) struct Model {
     cells: Vec<Cell>,
     tick: Tick,
     changes_ever: u64,
@@ -56,14 +59,14 @@ pub(super) struct Model {
 
 /// Names a change until it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ChangeId {
+pub(crate) struct ChangeId {
     place: u64,
     id: u64,
 }
 
 impl Model {
     /// `cells` cells that are zero, durably.
-    pub(super) fn new(cells: u64) -> Model {
+    pub(crate) fn new(cells: u64) -> Model {
         let zero = Change {
             id: 0,
             put: Put::This(Value::Zero),
@@ -71,28 +74,29 @@ impl Model {
             ended: Some(0),
             is_certain: true,
             is_durable: true,
+            spans_loss: false,
         };
         let cell = Cell { changes: vec![zero], ever: [Value::Zero].into() };
         Model { cells: vec![cell; cells as usize], tick: 0, changes_ever: 0 }
     }
 
-    pub(super) fn cells(&self) -> u64 {
+    pub(crate) fn cells(&self) -> u64 {
         self.cells.len() as u64
     }
 
     /// The next moment.
-    pub(super) fn now(&mut self) -> Tick {
+    pub(crate) fn now(&mut self) -> Tick {
         self.tick += 1;
         self.tick
     }
 
     /// A change is submitted that puts `value` into a cell.
-    pub(super) fn begin(&mut self, place: u64, value: Value) -> ChangeId {
+    pub(crate) fn begin(&mut self, place: u64, value: Value) -> ChangeId {
         self.add(place, Put::This(value))
     }
 
     /// A discard of a cell is submitted.
-    pub(super) fn begin_discard(&mut self, place: u64) -> ChangeId {
+    pub(crate) fn begin_discard(&mut self, place: u64) -> ChangeId {
         self.add(place, Put::Anything)
     }
 
@@ -105,7 +109,8 @@ impl Model {
             cell.ever.insert(value);
         }
         let (ended, is_certain, is_durable) = (None, false, false);
-        cell.changes.push(Change { id, put, began, ended, is_certain, is_durable });
+        let spans_loss = false;
+        cell.changes.push(Change { id, put, began, ended, is_certain, is_durable, spans_loss });
         ChangeId { place, id }
     }
 
@@ -114,28 +119,29 @@ impl Model {
         let changes = &mut self.cells[change.place as usize].changes;
         // A change of before a power loss is forgotten, or settled as one that may be there.
         if let Some(known) = changes.iter_mut().find(|c| c.id == change.id && c.ended.is_none()) {
+            let is_certain = is_certain && (is_durable || !known.spans_loss);
             (known.ended, known.is_certain, known.is_durable) =
                 (Some(ended), is_certain, is_durable);
         }
     }
 
     /// A change is acknowledged, durably where it was submitted with `fua`.
-    pub(super) fn acknowledge(&mut self, change: ChangeId, is_durable: bool) {
+    pub(crate) fn acknowledge(&mut self, change: ChangeId, is_durable: bool) {
         self.end(change, true, is_durable);
     }
 
     /// A change failed and may have happened.
-    pub(super) fn doubt(&mut self, change: ChangeId) {
+    pub(crate) fn doubt(&mut self, change: ChangeId) {
         self.end(change, false, false);
     }
 
     /// A change has certainly not happened.
-    pub(super) fn forget(&mut self, change: ChangeId) {
+    pub(crate) fn forget(&mut self, change: ChangeId) {
         self.cells[change.place as usize].changes.retain(|c| c.id != change.id);
     }
 
     /// A flush that was submitted at `began` is acknowledged.
-    pub(super) fn flushed(&mut self, began: Tick) {
+    pub(crate) fn flushed(&mut self, began: Tick) {
         for change in self.cells.iter_mut().flat_map(|cell| &mut cell.changes) {
             let is_covered = change.ended.is_some_and(|ended| ended < began);
             change.is_durable |= change.is_certain && is_covered;
@@ -143,7 +149,7 @@ impl Model {
     }
 
     /// A read that was submitted at `began` brought `value`; tells what is wrong with that.
-    pub(super) fn read(&mut self, place: u64, began: Tick, value: Value) -> Result<(), String> {
+    pub(crate) fn read(&mut self, place: u64, began: Tick, value: Value) -> Result<(), String> {
         if !self.may_read(place, began, value) {
             let allowed = self.describe(place, began);
             return Err(format!("cell {place} reads as {value:?}, allowed: {allowed}"));
@@ -162,7 +168,7 @@ impl Model {
     }
 
     /// True where a read that was submitted at `began` and ends now may bring `value`.
-    pub(super) fn may_read(&self, place: u64, began: Tick, value: Value) -> bool {
+    pub(crate) fn may_read(&self, place: u64, began: Tick, value: Value) -> bool {
         let cell = &self.cells[place as usize];
         readable(cell, began).any(|change| match change.put {
             Put::This(put) => put == value,
@@ -171,7 +177,7 @@ impl Model {
     }
 
     /// True where such a read can bring nothing but `value`.
-    pub(super) fn must_read(&self, place: u64, began: Tick, value: Value) -> bool {
+    pub(crate) fn must_read(&self, place: u64, began: Tick, value: Value) -> bool {
         readable(&self.cells[place as usize], began).all(|change| change.put == Put::This(value))
     }
 
@@ -183,27 +189,50 @@ impl Model {
     }
 
     /// The hosts crashed: what was in flight has happened or never will.
-    pub(super) fn host_crashed(&mut self) {
+    pub(crate) fn host_crashed(&mut self) {
         let now = self.now();
         for change in self.cells.iter_mut().flat_map(|cell| &mut cell.changes) {
             change.ended.get_or_insert(now);
         }
     }
 
-    /// The power went: of each cell, any change may be left that no durable one has overwritten.
-    pub(super) fn power_lost(&mut self) {
+    /// The power of the disk and the hosts went: of each cell, any change may be left that no
+    /// durable one has overwritten.
+    pub(crate) fn power_lost(&mut self) {
         self.host_crashed();
-        for cell in &mut self.cells {
-            let all = std::mem::take(&mut cell.changes);
-            let is_gone = |old: &Change| all.iter().any(|d| d.is_durable && old.is_before(d));
-            let left = all.iter().filter(|change| !is_gone(change)).copied();
-            // Whichever it is, it is durable now; which one is not known before it is read.
-            let settle = |change| Change { is_certain: false, is_durable: true, ..change };
-            cell.changes = left.map(settle).collect();
-            // They are alternatives: none of them overwrites another.
-            let now = self.tick;
-            cell.changes.iter_mut().for_each(|c| (c.began, c.ended) = (now, Some(now)));
-        }
+        self.cache_lost();
+    }
+
+    /// The power of the disk went, and its users live on: what is in flight goes on. Tells when the
+    /// first change that may be lost was acknowledged.
+    pub(crate) fn cache_lost(&mut self) -> Option<Tick> {
+        let now = self.now();
+        let changes = self.cells.iter().flat_map(|cell| &cell.changes);
+        let at_stake = changes.filter(|change| change.is_certain && !change.is_durable);
+        let first = at_stake.filter_map(|change| change.ended).min();
+        self.cells.iter_mut().for_each(|cell| cell.lose_cache(now));
+        first
+    }
+}
+
+impl Cell {
+    fn lose_cache(&mut self, now: Tick) {
+        let all = std::mem::take(&mut self.changes);
+        let is_gone = |old: &Change| all.iter().any(|d| d.is_durable && old.is_before(d));
+        let left = all.iter().filter(|change| !is_gone(change)).copied();
+        // Whichever is left is durable now; which one is not known before it is read. They are
+        // alternatives: none of them overwrites another.
+        let settle = |change: Change| match change.ended {
+            Some(_) => Change {
+                is_certain: false,
+                is_durable: true,
+                began: now,
+                ended: Some(now),
+                ..change
+            },
+            None => Change { spans_loss: true, ..change },
+        };
+        self.changes = left.map(settle).collect();
     }
 }
 

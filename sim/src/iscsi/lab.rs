@@ -1,0 +1,110 @@
+//! What workers, troubles and checkers of a run share.
+
+use std::cell::{Cell, RefCell};
+
+use byway_engine::sim::SimDisk;
+
+use super::witness::Witness;
+use crate::crash::model::{Model, Tick};
+
+/// The disk behind the LUN lost its cache.
+#[derive(Clone, Copy, Debug)]
+struct Loss {
+    tick: Tick,
+    at_ns: u64,
+    /// When the first write that it may have taken was acknowledged.
+    first_lost: Tick,
+}
+
+/// The laboratory.
+pub(super) struct Lab {
+    pub(super) seed: u64,
+    pub(super) cell_len: u32,
+    pub(super) disk: SimDisk,
+    pub(super) witness: Witness,
+    pub(super) model: RefCell<Model>,
+    pub(super) failure: RefCell<Option<String>>,
+    pub(super) operations: Cell<u64>,
+    /// Requests that failed, as they may.
+    pub(super) failed: Cell<u64>,
+    versions: Cell<u64>,
+    losses: RefCell<Vec<Loss>>,
+    /// When each channel heard of a loss.
+    told: RefCell<Vec<(usize, Tick)>>,
+}
+
+impl Lab {
+    pub(super) fn new(seed: u64, disk: SimDisk, cell_len: u32, cells: u64) -> Lab {
+        Lab {
+            seed,
+            cell_len,
+            witness: Witness::new(disk.clone(), seed, cell_len),
+            disk,
+            model: RefCell::new(Model::new(cells)),
+            failure: RefCell::default(),
+            operations: Cell::new(0),
+            failed: Cell::new(0),
+            versions: Cell::new(0),
+            losses: RefCell::default(),
+            told: RefCell::default(),
+        }
+    }
+
+    pub(super) fn fail(&self, reason: String) {
+        self.failure.borrow_mut().get_or_insert(reason);
+    }
+
+    /// What is wrong, if anything.
+    pub(super) fn finding(&self) -> Option<String> {
+        self.failure.borrow().clone().or_else(|| self.witness.finding())
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.finding().is_some()
+    }
+
+    /// A number for a write that no other has.
+    pub(super) fn version(&self) -> u64 {
+        self.versions.set(self.versions.get() + 1);
+        self.versions.get()
+    }
+
+    /// Losses of the cache so far.
+    pub(super) fn losses(&self) -> usize {
+        self.losses.borrow().len()
+    }
+
+    /// The disk loses its power at `at_ns` and gets it back.
+    pub(super) fn lose_cache(&self, at_ns: u64) {
+        self.disk.power_loss();
+        let mut model = self.model.borrow_mut();
+        let first_lost = model.cache_lost().unwrap_or(Tick::MAX);
+        let loss = Loss { tick: model.now(), at_ns, first_lost };
+        self.losses.borrow_mut().push(loss);
+    }
+
+    /// A flush of a channel failed: what was written before is in doubt, as far as that is told.
+    pub(super) fn flush_failed(&self, channel: usize) {
+        let now = self.model.borrow_mut().now();
+        self.told.borrow_mut().push((channel, now));
+    }
+
+    /// A flush that began then went well: nothing may have been lost that the channel was not told
+    /// of before, unless the flush was done before the loss.
+    pub(super) fn flush_went_well(&self, channel: usize, began: Tick, began_ns: u64) {
+        let told = self.told.borrow();
+        let is_told = |loss: &Loss| {
+            told.iter().any(|(to, at)| *to == channel && (loss.tick..began).contains(at))
+        };
+        let is_untold = |loss: &&Loss| {
+            loss.first_lost < began
+                && !is_told(loss)
+                && !self.witness.flushed_between(began_ns, loss.at_ns)
+        };
+        if let Some(loss) = self.losses.borrow().iter().find(is_untold) {
+            let at = loss.at_ns;
+            self.fail(format!("a flush went well over a loss at {at} ns that was not told"));
+        }
+        self.model.borrow_mut().flushed(began);
+    }
+}
