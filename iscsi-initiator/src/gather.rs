@@ -13,8 +13,9 @@ const SPAN_NS: u64 = 400_000;
 const PACE_SHIFT: u32 = 3;
 /// A pause says nothing about the pace behind it, in nanoseconds.
 const PACE_NS_MAX: u64 = 1_000_000;
-/// The most that is waited for: what a socket buffer holds for sure, in bytes.
-const BYTES_MAX: u64 = 64 << 10;
+/// The most that is waited for, in bytes. The kernel clamps the window of a socket whose buffer is less
+/// than twice as large as its low-water mark, and buffers start at 128 KiB.
+const BYTES_MAX: u64 = 32 << 10;
 
 /// What is known of the pace of answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,7 +80,7 @@ mod tests {
     #[test]
     fn fast_answers_are_waited_for_together() {
         let mut gather = at_pace(2_000);
-        assert_eq!(gather.next(32, 32 * 4144), Some(16 * 4144 - 768));
+        assert_eq!(gather.next(32, 32 * 4144), Some(32 << 10));
         assert_eq!(gather.next(31, 31 * 4144), None, "the same, nearly");
         assert!(gather.is_waiting());
         assert_eq!(gather.next(32, 32 * 48), Some(16 * 48));
