@@ -30,6 +30,7 @@ mod path;
 mod raw;
 mod request;
 mod reserve;
+mod send;
 mod status;
 mod survey;
 mod translate;
