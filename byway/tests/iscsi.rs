@@ -6,7 +6,6 @@
 mod common;
 #[path = "common/own_target.rs"]
 mod own_target;
-#[allow(dead_code, reason = "each test file needs a part of these helpers")]
 #[path = "common/peers/mod.rs"]
 mod peers;
 
