@@ -127,9 +127,8 @@ async fn ask_held(
 /// Waits until the target cannot execute any more what was sent by a link: it has a successor, or
 /// lives on.
 async fn reinstated(own: &Rc<Dispatcher>, path: usize, old: &Rc<Link>, give_up_ns: u64) {
-    let is_safe = || {
-        own.link(Some(path)).is_some_and(|(_, link)| !Rc::ptr_eq(&link, old) || !link.is_over())
-    };
+    let is_safe =
+        || own.link(Some(path)).is_some_and(|(_, link)| !Rc::ptr_eq(&link, old) || !link.is_over());
     while !is_safe() && own.core.now() < give_up_ns {
         own.changed().await;
     }

@@ -95,12 +95,7 @@ async fn ask(
 }
 
 /// The answer to a question that a LUN need not know.
-async fn try_ask(
-    link: &Link,
-    lun: Lun,
-    cdb: Cdb,
-    len: usize,
-) -> Result<Option<Vec<u8>>, Problem> {
+async fn try_ask(link: &Link, lun: Lun, cdb: Cdb, len: usize) -> Result<Option<Vec<u8>>, Problem> {
     Ok(ask(link, lun, cdb, len).await?.ok())
 }
 
@@ -144,8 +139,7 @@ pub(crate) async fn survey(link: &Rc<Link>, lun: Lun) -> Result<Survey, Problem>
     let thin = thin.and_then(|page| ThinProvisioning::parse(&page));
     let mode = caching(link, lun).await?;
     let has_alua = about.port_groups != 0;
-    let access =
-        if has_alua { access(link, lun, &identity).await? } else { Access::Optimized };
+    let access = if has_alua { access(link, lun, &identity).await? } else { Access::Optimized };
     identity.retain(is_of_unit);
     Ok(Survey {
         vendor: words(&about.vendor),
@@ -257,11 +251,7 @@ pub(crate) async fn look_at_access(link: &Link, lun: Lun) -> Result<Access, Prob
     access(link, lun, &identity).await
 }
 
-async fn access(
-    link: &Link,
-    lun: Lun,
-    identity: &[Designator],
-) -> Result<Access, Problem> {
+async fn access(link: &Link, lun: Lun, identity: &[Designator]) -> Result<Access, Problem> {
     let report = Report::TargetPortGroups { is_extended: false, allocation: 4096 };
     let cdb = Command::Report(report).build();
     let Some(bytes) = try_ask(link, lun, cdb, 4096).await? else { return Ok(Access::Optimized) };
