@@ -334,7 +334,7 @@ impl Dispatcher {
         let (op, mutation) = (request.io.op, self.shared.config.mutation);
         let is_once = op == Op::CompareAndWrite && mutation != Some(Mutation::CompareTwice);
         if op.changes_medium() && sent == Sent::MaybeExecuted {
-            request.maybe_written = true;
+            request.maybe_written = is_once || op != Op::CompareAndWrite;
             request.is_given_up |= is_once || self.shared.config.gate.is_some();
             if !request.is_flushing && mutation != Some(Mutation::ReplayAnywhere) {
                 request.held_by = Some(path);

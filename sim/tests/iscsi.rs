@@ -2,18 +2,19 @@
 
 use byway_sim::{IscsiMutation, Options, Scenario};
 
-/// Seeds that once failed, and what was wrong.
-const REGRESSIONS: [(u64, &str); 10] = [
-    (2, "a session that ended during the survey left limits of zero for good"),
-    (18, "compare-and-write was handed back while the target still executed it"),
-    (19, "of two flushes over one loss of the cache only the first failed"),
-    (65, "the slot of an answered write was given away while a part was being sent"),
-    (110, "compare-and-write was handed back while the target still executed it"),
-    (146, "a flush went well that was submitted before the loss was told"),
-    (188, "a flush went well over a loss"),
-    (342, "a target that crashed kept its disk busy: node and connections held each other"),
-    (384, "a target that crashed kept its disk busy: node and connections held each other"),
-    (1938, "a write that was executed before failed as if it had never been sent"),
+/// Seeds that fail where a bug comes back, and what the bug was.
+const REGRESSIONS: [(u64, &str); 11] = [
+    (9, "of two flushes over one loss of the cache only the first failed"),
+    (17, "a write that was executed before failed as if it had never been sent"),
+    (18, "a request was handed back while the target could still execute it"),
+    (27, "a flush went well that was submitted before the loss was told"),
+    (51, "compare-and-write was handed back while the target executed it"),
+    (106, "the port that was asked counted as the identity of the LUN"),
+    (219, "a session that ended during the survey left half of the facts for good"),
+    (429, "the slot of an ended task had another one while its buffer was being sent"),
+    (628, "the slot of an ended task had another one while its buffer was being sent"),
+    (659, "the slot of an ended task had another one while its buffer was being sent"),
+    (676, "a target that stopped waited for ever for a login that was under way"),
 ];
 
 /// Within so many seeds a broken rule is found.

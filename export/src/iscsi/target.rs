@@ -133,8 +133,16 @@ impl TargetHandle {
         let is_over = || (node.served.get() == 0).then_some(());
         let in_time = node.core.sleep(node.limits.logout_ns);
         race::race(node.changed.until(is_over), in_time).await;
-        node.connections(|_| true).iter().for_each(|connection| connection.kill());
-        node.changed.until(is_over).await;
+        // Whoever was in the middle of a login comes late and is cut too.
+        let is_cut = || {
+            node.connections(|_| true).iter().for_each(|connection| connection.kill());
+            is_over()
+        };
+        node.changed.until(is_cut).await;
+        // The portals are free for whoever comes next.
+        for task in accepting {
+            let _aborted = task.await;
+        }
     }
 }
 

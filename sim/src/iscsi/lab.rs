@@ -27,6 +27,8 @@ pub(super) struct Lab {
     pub(super) operations: Cell<u64>,
     /// Requests that failed, as they may.
     pub(super) failed: Cell<u64>,
+    /// The target is to stop in order and to start again.
+    pub(super) asks_to_stop: Cell<bool>,
     versions: Cell<u64>,
     losses: RefCell<Vec<Loss>>,
     /// When each channel heard of a loss.
@@ -44,6 +46,7 @@ impl Lab {
             failure: RefCell::default(),
             operations: Cell::new(0),
             failed: Cell::new(0),
+            asks_to_stop: Cell::new(false),
             versions: Cell::new(0),
             losses: RefCell::default(),
             told: RefCell::default(),

@@ -14,8 +14,8 @@ use super::lab::Lab;
 
 pub(super) const NAME: &str = "iqn.2026-11.org.byway:sim";
 const MS: u64 = 1_000_000;
-/// The longest session of a target, in nanoseconds.
-const FOREVER_NS: u64 = 1 << 60;
+/// How often a target looks whether it is to stop, in nanoseconds.
+const LOOK_NS: u64 = 20 * MS;
 
 /// What every life of the target has in common.
 #[derive(Clone)]
@@ -47,13 +47,19 @@ impl Setup {
         Setup { faults: Faults::default(), ..self.clone() }
     }
 
-    /// One life.
-    pub(super) async fn serve(mut self, core: Rc<Core>, lab: Rc<Lab>, mut rng: Rng) {
-        self.faults.seed = rng.next_u64();
-        match self.start(&core, &lab, rng) {
-            // The life ends with the host.
-            Ok(_target) => core.sleep(FOREVER_NS).await,
-            Err(words) => lab.fail(words),
+    /// One life of the host: the target stops and starts again where it is asked to.
+    pub(super) async fn serve(self, core: Rc<Core>, lab: Rc<Lab>, mut rng: Rng) {
+        loop {
+            let mut setup = self.clone();
+            setup.faults.seed = rng.next_u64();
+            let target = match setup.start(&core, &lab, rng.fork()) {
+                Ok(target) => target,
+                Err(words) => return lab.fail(words),
+            };
+            while !lab.asks_to_stop.take() {
+                core.sleep(LOOK_NS).await;
+            }
+            target.stop().await;
         }
     }
 
@@ -76,6 +82,7 @@ impl Setup {
         config.limits.login_ns = 2_000 * MS;
         config.limits.keepalive_ns = Some(1_000 * MS);
         config.limits.silence_ns = 1_000 * MS;
+        config.limits.logout_ns = 300 * MS;
         Target::start(core, config).map_err(|error| error.to_string())
     }
 }

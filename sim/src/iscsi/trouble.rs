@@ -60,7 +60,7 @@ impl Scene {
     fn one(&self, world: &mut World, rng: &mut Rng, at: u64, until: u64) {
         let (scene, other) = (self.clone(), self.clone());
         let (target, initiator) = (self.target, self.initiator);
-        match rng.below(7) {
+        match rng.below(10) {
             0 => cut(world, initiator, target, at, until),
             1 => cut(world, target, initiator, at, until),
             2 => {
@@ -78,6 +78,11 @@ impl Scene {
                     }
                 });
             }
+            6 | 7 => {
+                let nth = rng.below(8) as usize;
+                world.at(at, move |world| world.lose_connection(initiator, target, nth));
+            }
+            8 => world.at(at, move |_| scene.lab.asks_to_stop.set(true)),
             _ => {
                 let host = rng.pick(&[initiator, target]);
                 world.at(at, move |world| world.pause(host, until - at));

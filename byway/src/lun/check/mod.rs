@@ -1,7 +1,7 @@
 //! Is a LUN fit for a cluster? Tried out, with four initiator ports and a scratch range.
 //!
 //! The safety of a cluster rests on what a target does when one node shuts another one out. Targets
-//! differ, so nothing is believed: [`checks`] are scripts with judgements, [`lab`] performs them,
+//! differ, so nothing is believed: `checks` are scripts with judgements, `lab` performs them,
 //! [`verdict`] makes one word of what was found. Scripts, judgements and verdict are pure; the tests
 //! run them against a logical unit in memory, faultless and with the faults of known targets.
 

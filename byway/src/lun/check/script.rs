@@ -169,7 +169,7 @@ pub enum Act {
     Burst,
     /// Waits until every piece of the node's burst has ended.
     Settle,
-    /// Writes the whole scratch range with [`FENCER_FILL`].
+    /// Writes the whole scratch range with the fencer's fill.
     Fill,
     /// READ of the whole scratch range.
     ReadAll,

@@ -53,4 +53,24 @@ impl World {
             net.ends.iter().filter(|(_, end)| between(end)).map(|(id, _)| *id).collect();
         ends.into_iter().for_each(|end| net.cut(end));
     }
+
+    /// Of one connection of `a` to `b` nothing arrives any more at either end, as where something
+    /// between them forgot it; others go on. `nth` picks it, counted around; without one nothing
+    /// happens.
+    pub fn lose_connection(&mut self, a: HostId, b: HostId, nth: usize) {
+        let mut net = self.net().borrow_mut();
+        let is_open = |end: &super::end::End| {
+            end.host == a && end.peer_host == b && end.phase == super::end::Phase::Open
+        };
+        let ends: Vec<(EndId, Option<EndId>)> = net
+            .ends
+            .iter()
+            .filter(|(_, end)| is_open(end))
+            .map(|(id, end)| (*id, end.peer))
+            .collect();
+        let Some((end, peer)) = ends.get(nth % ends.len().max(1)).copied() else { return };
+        let now = net.clock.now();
+        net.trace.note(now, "lose", end.0, [0, 0]);
+        net.lost.extend([Some(end), peer].into_iter().flatten());
+    }
 }

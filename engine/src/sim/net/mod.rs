@@ -54,6 +54,8 @@ pub(super) struct Net {
     events: BTreeMap<(u64, u64), Event>,
     /// Links that carry nothing, by direction.
     down: BTreeSet<(HostId, HostId)>,
+    /// Ends of connections of which nothing arrives any more.
+    lost: BTreeSet<EndId>,
     /// What waits at a link that is down, in order.
     held: BTreeMap<(HostId, HostId), VecDeque<Packet>>,
     /// When each direction between two hosts is free again.
@@ -82,6 +84,7 @@ impl Net {
             backlogs: BTreeMap::new(),
             events: BTreeMap::new(),
             down: BTreeSet::new(),
+            lost: BTreeSet::new(),
             held: BTreeMap::new(),
             free_at: BTreeMap::new(),
             woken: Vec::new(),

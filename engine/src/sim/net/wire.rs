@@ -65,6 +65,9 @@ impl Net {
 
     pub(super) fn arrive(&mut self, packet: Packet) {
         let link = (packet.from, packet.to);
+        if self.lost.contains(&packet.sender) || self.lost.contains(&packet.receiver) {
+            return;
+        }
         let is_held = self.down.contains(&link) || self.held.contains_key(&link);
         if !is_held {
             return self.deliver(packet);
