@@ -127,16 +127,7 @@ async fn initiate(core: Rc<Core>, config: IscsiConfig, lab: Rc<Lab>, mut rng: Rn
     let device = loop {
         match IscsiDevice::open_on(&core, config.clone()).await {
             Ok(device) => break device,
-<<<<<<< HEAD
-            Err(refused) => {
-                if std::env::var("SIMDBG").is_ok() {
-                    eprintln!("{} {refused}", core.now());
-                }
-                core.sleep(PAUSE_NS).await
-            }
-=======
             Err(_refused) => core.sleep(PAUSE_NS).await,
->>>>>>> simul
         }
     };
     let Some(desks) = desks(&core, &device, &lab, rng.within(1..3) as usize) else { return };

@@ -116,12 +116,6 @@ impl Worker {
 impl Desk {
     async fn run(&self, errand: Errand) {
         let (began_ns, words) = (self.core.now(), format!("{errand:?}"));
-<<<<<<< HEAD
-        if std::env::var("SIMDBG").is_ok() {
-            eprintln!("{began_ns} v{} {words}", self.lab.version());
-        }
-=======
->>>>>>> simul
         match errand {
             Errand::Write { places, fua } => self.write(places, fua).await,
             Errand::Read { places } => drop(self.read(places).await),
@@ -131,12 +125,6 @@ impl Desk {
             Errand::Compare { place, fua } => self.compare_and_write(place, fua).await,
         }
         self.lab.operations.set(self.lab.operations.get() + 1);
-<<<<<<< HEAD
-        if std::env::var("SIMDBG").is_ok() {
-            eprintln!("{} began {began_ns} END {words}", self.core.now());
-        }
-=======
->>>>>>> simul
         let took = self.core.now() - began_ns;
         if took > self.patience_ns {
             self.lab.fail(format!("{words} took {took} ns"));
@@ -161,12 +149,6 @@ impl Desk {
 
     /// A failure is counted; one without a cause in what goes wrong here is a finding.
     fn failed(&self, error: &IoError) {
-<<<<<<< HEAD
-        if std::env::var("SIMDBG").is_ok() {
-            eprintln!("{} FAILED {error}", self.core.now());
-        }
-=======
->>>>>>> simul
         self.lab.failed.set(self.lab.failed.get() + 1);
         let is_expected = matches!(
             error.kind,
