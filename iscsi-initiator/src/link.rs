@@ -66,6 +66,8 @@ pub(crate) struct Link {
     pub(crate) answers: Cell<u32>,
     /// Receives that brought something.
     pub(crate) received: Cell<u64>,
+    /// The session ended with tasks that the target may still execute.
+    pub(crate) left_tasks: Cell<bool>,
 }
 
 /// A request that a session did not finish.
@@ -102,6 +104,7 @@ impl Link {
             expected: Cell::new(0),
             answers: Cell::new(0),
             received: Cell::new(0),
+            left_tasks: Cell::new(false),
         }))
     }
 
@@ -361,6 +364,7 @@ impl Link {
     fn close(&self) -> (Failure, Vec<Unfinished>) {
         self.settle();
         let session = self.session.borrow_mut().take().expect("a link is closed once");
+        self.left_tasks.set(session.in_flight() > 0);
         let mut unfinished = Vec::new();
         let mut flights = self.flights.borrow_mut();
         for left in session.into_unfinished() {

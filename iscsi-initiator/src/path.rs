@@ -77,7 +77,8 @@ pub(crate) async fn keep(
     channel: u32,
     sink: Weak<dyn Sink>,
 ) {
-    let mut path = Path { dispatcher, index, channel, sink, wait_ns: 0, attempts: 0 };
+    let mut path =
+        Path { dispatcher, index, channel, sink, wait_ns: 0, attempts: 0, left_in: None };
     loop {
         let ended = path.live().await;
         path.note(PathState::Down, Some(ended));
@@ -96,6 +97,8 @@ struct Path {
     sink: Weak<dyn Sink>,
     wait_ns: u64,
     attempts: usize,
+    /// The portal group in which the last session left tasks, and until when that matters.
+    left_in: Option<(u16, u64)>,
 }
 
 impl Path {
@@ -142,10 +145,27 @@ impl Path {
         else {
             return "the core's arena has no memory left; enlarge it".into();
         };
+        if let Some(trouble) = self.elsewhere(&params) {
+            return trouble;
+        }
         match self.survey(&running.link).await {
             Ok(survey) => self.serve(running, &params, &survey).await,
             Err(problem) => problem,
         }
+    }
+
+    /// A login in another portal group leaves the old session alive (RFC 7143 section 4.4.3.2), as a
+    /// redirect may bring about. It is of no use while the old session may execute something that is
+    /// to be sent again; in the end that has failed for want of a path.
+    fn elsewhere(&self, params: &SessionParams) -> Option<String> {
+        let (left, until_ns) = self.left_in?;
+        let group = params.target_portal_group_tag?;
+        let is_elsewhere = group != left && self.dispatcher.core.now() < until_ns;
+        is_elsewhere.then(|| {
+            format!(
+                "the target answers as portal group {group}; the old session is in group {left}"
+            )
+        })
     }
 
     /// What the LUN says on this path; it must be the one that was opened.
@@ -164,7 +184,7 @@ impl Path {
         params: &SessionParams,
         survey: &Survey,
     ) -> String {
-        (self.wait_ns, self.attempts) = (0, 0);
+        (self.wait_ns, self.attempts, self.left_in) = (0, 0, None);
         let up = if survey.access == Access::Unusable { PathState::Standby } else { PathState::Up };
         self.dispatcher.shared.note(self.channel, self.index, |status| {
             status.state = up;
@@ -176,6 +196,9 @@ impl Path {
         let Ok((failure, unfinished)) = (&mut running.task).await else {
             return "the path was closed".into();
         };
+        let until_ns = self.dispatcher.core.now() + self.config().timeouts.path_ns;
+        let group = params.target_portal_group_tag.filter(|_| running.link.left_tasks.get());
+        self.left_in = group.map(|group| (group, until_ns));
         self.dispatcher.down(self.index, unfinished);
         format!("the session ended: {failure:?}")
     }
