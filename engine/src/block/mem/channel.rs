@@ -1,4 +1,5 @@
-//! A core's way into a `mem:` device: requests are done when they are submitted.
+//! A core's way into a `mem:` device: requests are gathered and done together, so that the memory
+//! of the next ones is on its way into the cache while one is copied.
 
 use std::sync::Arc;
 
@@ -17,10 +18,14 @@ pub const MEM_COMPARE_LEN_MAX: u64 = 64 << 10;
 /// The most extents in one answer to block status.
 pub const MEM_EXTENTS_MAX: usize = 1024;
 
+/// How many requests ahead memory is fetched.
+const AHEAD: usize = 2;
+
 const ZEROES: [u8; BLOCK_LEN as usize] = [0; BLOCK_LEN as usize];
 
 pub(super) struct MemChannel {
     store: Arc<Store>,
+    waiting: Vec<Io>,
     done: Completions,
     /// The size that the submitter knows of.
     seen_size: u64,
@@ -29,33 +34,49 @@ pub(super) struct MemChannel {
 impl MemChannel {
     pub(super) fn new(store: Arc<Store>) -> Self {
         let seen_size = store.size();
-        MemChannel { store, done: Vec::with_capacity(MEM_DEPTH_MAX as usize), seen_size }
+        let depth = MEM_DEPTH_MAX as usize;
+        let (waiting, done) = (Vec::with_capacity(depth), Vec::with_capacity(depth));
+        MemChannel { store, waiting, done, seen_size }
     }
 }
 
 impl Channel for MemChannel {
     #[inline]
     fn submit(&mut self, io: Io) -> Result<(), Io> {
-        if self.done.len() == MEM_DEPTH_MAX as usize {
+        if self.in_flight() == MEM_DEPTH_MAX {
             return Err(io);
         }
-        self.done.push(match io.op {
-            Op::Read => read(&self.store, io),
-            Op::Write => write(&self.store, io),
-            _ => rare(&self.store, io),
-        });
+        self.waiting.push(io);
         Ok(())
     }
 
-    fn flush_submissions(&mut self) {}
+    fn flush_submissions(&mut self) {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        for io in waiting.iter().take(AHEAD) {
+            self.store.prefetch(io.offset);
+        }
+        for n in 0..waiting.len() {
+            if let Some(next) = waiting.get(n + AHEAD) {
+                self.store.prefetch(next.offset);
+            }
+            // What is left in its place is never looked at.
+            let io = std::mem::replace(&mut waiting[n], Io::flush());
+            self.done.push(serve(&self.store, io));
+        }
+        waiting.clear();
+        self.waiting = waiting;
+    }
 
     #[inline]
     fn poll(&mut self, done: &mut Completions) {
+        if !self.waiting.is_empty() {
+            self.flush_submissions();
+        }
         done.append(&mut self.done);
     }
 
     fn in_flight(&self) -> u32 {
-        self.done.len() as u32
+        (self.done.len() + self.waiting.len()) as u32
     }
 
     fn wait_source(&self) -> WaitSource {
@@ -66,6 +87,15 @@ impl Channel for MemChannel {
         let size = self.store.size();
         let changed = size != std::mem::replace(&mut self.seen_size, size);
         changed.then_some(DeviceEvent::Resized { size })
+    }
+}
+
+#[inline]
+fn serve(store: &Store, io: Io) -> Completion {
+    match io.op {
+        Op::Read => read(store, io),
+        Op::Write => write(store, io),
+        _ => rare(store, io),
     }
 }
 
