@@ -53,6 +53,8 @@ pub enum Mutation {
     CompareTwice,
     /// Nobody is told that the target lost its cache.
     LossUntold,
+    /// A session that ends before its survey does takes what the target told with it.
+    LossForgotten,
 }
 
 impl IscsiConfig {

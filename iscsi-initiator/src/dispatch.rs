@@ -282,7 +282,8 @@ impl Dispatcher {
         }
     }
 
-    fn cache_lost(&self) {
+    /// The target may have lost what its cache held.
+    pub(crate) fn cache_lost(&self) {
         let is_dirty = self.shared.dirty.load(Ordering::Acquire) || self.flushing.get() > 0;
         if is_dirty && self.shared.facts.has_cache {
             self.shared.losses.fetch_add(1, Ordering::AcqRel);

@@ -17,7 +17,7 @@ use byway_proto::iscsi::initiator::{Config, Failure, Session, Start};
 use byway_proto::iscsi::login::initiator::LoginOutcome;
 use byway_proto::iscsi::negotiate::SessionParams;
 
-use crate::config::{IscsiConfig, TASKS_MAX};
+use crate::config::{IscsiConfig, Mutation, TASKS_MAX};
 use crate::dispatch::Dispatcher;
 use crate::link::{Link, Sink, Unfinished};
 use crate::login::{self, Opened, Purpose, SEND_LEN_MAX};
@@ -150,7 +150,19 @@ impl Path {
         }
         match self.survey(&running.link).await {
             Ok(survey) => self.serve(running, &params, &survey).await,
-            Err(problem) => problem,
+            Err(problem) => {
+                self.doubt();
+                problem
+            }
+        }
+    }
+
+    /// The session ended before it was known what had happened since the one before. The target says
+    /// once that it started anew, and may have said it to this session: then nobody vouches for its
+    /// cache any more.
+    fn doubt(&self) {
+        if self.config().mutation != Some(Mutation::LossForgotten) {
+            self.dispatcher.cache_lost();
         }
     }
 

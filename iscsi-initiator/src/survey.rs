@@ -79,7 +79,12 @@ async fn ask(
         match link.execute(&control).await {
             End::Good(len) => return Ok(Ok(control.take_data(len))),
             End::Status(Status::CheckCondition, Some(sense)) => match sense.key {
-                SenseKey::UnitAttention => {}
+                SenseKey::UnitAttention => {
+                    let (_, news) = attention::judge(&sense, false);
+                    if news == News::CacheLost {
+                        return Err("the target started anew in the middle of the survey".into());
+                    }
+                }
                 _ => return Ok(Err(sense)),
             },
             End::Status(Status::Busy | Status::TaskSetFull, _) => link.core.sleep(PAUSE_NS).await,

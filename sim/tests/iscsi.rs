@@ -55,6 +55,12 @@ fn a_loss_of_the_cache_that_nobody_is_told_of_is_noticed() {
 }
 
 #[test]
+fn a_loss_that_only_a_broken_off_survey_was_told_of_is_noticed() {
+    let reason = finding(IscsiMutation::LossForgotten);
+    assert!(reason.contains("flush") || reason.contains("reads as"), "{reason}");
+}
+
+#[test]
 fn a_target_that_does_not_drain_is_noticed() {
     let reason = finding(IscsiMutation::NoDrain);
     assert!(reason.contains("version"), "{reason}");

@@ -169,6 +169,9 @@ pub(crate) struct ServeArgs {
     /// The core to run on
     #[arg(long)]
     pub(crate) core: Option<usize>,
+    /// What an idle core does: never spin, adaptive, always spin
+    #[arg(long, value_name = "MODE", default_value = "adaptive")]
+    pub(crate) poll_mode: String,
     /// End when the process that started it ends
     #[arg(long, hide = true)]
     pub(crate) with_parent: bool,

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use byway::{OpenOptions, Uri, open_with};
 use byway_engine::block::BlockDevice;
-use byway_engine::core::{Core, CoreConfig};
+use byway_engine::core::{Core, CoreConfig, PollMode};
 use byway_engine::memory::ArenaConfig;
 use byway_engine::net::Address;
 use byway_engine::reactor::Reactor;
@@ -38,12 +38,20 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<(), Failure> {
             .map_err(|error| Failure::failed(format!("signals: {error}; report this")))?;
     }
     let arena = ArenaConfig { len: ARENA_LEN, ..ArenaConfig::default() };
-    let reactor = Reactor::new(&CoreConfig { cpu: args.core, arena, ..CoreConfig::default() })?;
+    let poll_mode = poll_mode(&args.poll_mode)?;
+    let core = CoreConfig { cpu: args.core, arena, poll_mode, ..CoreConfig::default() };
+    let reactor = Reactor::new(&core)?;
     let config = config(args, reactor.core())?;
     let parent = args.with_parent.then(parent_id);
     let goes_on =
         move || !stop.load(Ordering::Relaxed) && parent.is_none_or(|id| id == parent_id());
     reactor.run(|core| run(core, config, goes_on))
+}
+
+fn poll_mode(word: &str) -> Result<PollMode, Failure> {
+    PollMode::from_name(word).ok_or_else(|| {
+        Failure::usage(format!("--poll-mode '{word}': write never, adaptive or always"))
+    })
 }
 
 async fn run(

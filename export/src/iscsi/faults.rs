@@ -12,6 +12,8 @@ use super::outgoing::Flip;
 
 /// Parts in a million, the unit of all probabilities here.
 const MILLION: u64 = 1_000_000;
+/// The number of the first connection.
+const FIRST: u64 = 0;
 
 /// What is done wrong. Nothing by default; probabilities are in parts per million.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +22,9 @@ pub struct Faults {
     pub seed: u64,
     /// A connection is cut when it has received so many PDUs after its login.
     pub cut_at_pdu: Option<u64>,
+    /// The first connection of the target's life is cut when it has received so many PDUs after its
+    /// login: it takes news with it that are told once.
+    pub cut_first_at_pdu: Option<u64>,
     /// A connection is cut at a PDU that it receives.
     pub cut_ppm: u32,
     /// A command is answered later, by up to `delay_ns`: answers of commands change places, and with
@@ -118,7 +123,11 @@ impl Mischief {
     pub(crate) fn new(plan: &Faults, number: u64) -> Option<Box<Mischief>> {
         let seed = plan.seed ^ number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let random = SplitMix64::new(seed);
-        (!plan.is_none()).then(|| Box::new(Mischief { plan: plan.clone(), random, received: 0 }))
+        let mut plan = plan.clone();
+        if let Some(at) = plan.cut_first_at_pdu.take().filter(|_| number == FIRST) {
+            plan.cut_at_pdu = Some(at);
+        }
+        (!plan.is_none()).then(|| Box::new(Mischief { plan, random, received: 0 }))
     }
 
     fn chance(&mut self, ppm: u32) -> bool {

@@ -27,16 +27,19 @@ pub enum IscsiMutation {
     CompareTwice,
     /// The initiator does not tell that the target lost its cache.
     LossUntold,
+    /// The initiator forgets what a session told that ended during its survey.
+    LossForgotten,
     /// The target does not wait for the commands of a session that another one replaces.
     NoDrain,
 }
 
 impl IscsiMutation {
     /// Every mutation that breaks something.
-    pub const ALL: [IscsiMutation; 4] = [
+    pub const ALL: [IscsiMutation; 5] = [
         IscsiMutation::ReplayAnywhere,
         IscsiMutation::CompareTwice,
         IscsiMutation::LossUntold,
+        IscsiMutation::LossForgotten,
         IscsiMutation::NoDrain,
     ];
 }

@@ -117,6 +117,7 @@ fn initiator_config(portals: Vec<Address>, rng: &mut Rng, mutation: IscsiMutatio
         IscsiMutation::ReplayAnywhere => Some(byway_iscsi_initiator::Mutation::ReplayAnywhere),
         IscsiMutation::CompareTwice => Some(byway_iscsi_initiator::Mutation::CompareTwice),
         IscsiMutation::LossUntold => Some(byway_iscsi_initiator::Mutation::LossUntold),
+        IscsiMutation::LossForgotten => Some(byway_iscsi_initiator::Mutation::LossForgotten),
         IscsiMutation::None | IscsiMutation::NoDrain => None,
     };
     config

@@ -14,6 +14,8 @@ pub(super) const TROUBLE_NS: u64 = 4_000 * MS;
 const TROUBLES: std::ops::Range<u64> = 1..10;
 /// The longest that one of them lasts, in nanoseconds.
 const LASTS_NS_MAX: u64 = 1_500 * MS;
+/// The first connection after a loss of the cache is cut at one of its first PDUs.
+const CUT_AT_PDU_MAX: u64 = 16;
 
 /// The hosts of a run, and what a new life of the target is made of.
 #[derive(Clone)]
@@ -71,7 +73,9 @@ impl Scene {
             4 | 5 => {
                 let loses_cache = rng.chance(PPM / 2);
                 world.at(at, move |world| scene.stop_target(world, loses_cache));
-                let setup = self.setup.clone();
+                let mut setup = self.setup.clone();
+                let cut_at = 1 + rng.clone().below(CUT_AT_PDU_MAX);
+                setup.faults.cut_first_at_pdu = loses_cache.then_some(cut_at);
                 world.at(until, move |world| {
                     if !world.is_up(other.target) {
                         other.start_target(world, setup);

@@ -3,7 +3,7 @@
 //! A condition is told once, with the next command that is not exempt, oldest first. The same
 //! condition is not kept twice, and a reset wipes out what came before it.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::NexusId;
@@ -13,11 +13,16 @@ use crate::scsi::SenseCode;
 const ATTENTIONS_MAX: usize = 16;
 /// Codes that say that everything starts anew.
 const RESET_ASC: u8 = 0x29;
+/// Most nexuses that are remembered; one that is forgotten hears of a reset too many.
+const KNOWN_MAX: usize = 4096;
 
 /// The conditions of all nexuses that are known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Attentions {
     of: BTreeMap<NexusId, Vec<SenseCode>>,
+    /// Those that were told of the last reset: when they come again, only their own session was lost,
+    /// and what they wrote is still there.
+    known: BTreeSet<NexusId>,
 }
 
 impl Attentions {
@@ -25,7 +30,9 @@ impl Attentions {
     pub(super) fn establish(&mut self, nexus: &NexusId) {
         let queue = self.of.entry(nexus.clone()).or_default();
         if !queue.iter().any(|code| code.asc == RESET_ASC) {
-            queue.insert(0, SenseCode::RESET_OCCURRED);
+            let is_known = self.known.contains(nexus);
+            let code = if is_known { SenseCode::NEXUS_LOSS } else { SenseCode::RESET_OCCURRED };
+            queue.insert(0, code);
         }
     }
 
@@ -49,6 +56,9 @@ impl Attentions {
     }
 
     pub(super) fn push_all(&mut self, code: SenseCode) {
+        if code.asc == RESET_ASC {
+            self.known.clear();
+        }
         self.of.values_mut().for_each(|queue| enqueue(queue, code));
     }
 
@@ -60,7 +70,11 @@ impl Attentions {
     /// Takes the oldest condition.
     pub(super) fn take(&mut self, nexus: &NexusId) -> Option<SenseCode> {
         let queue = self.of.get_mut(nexus)?;
-        (!queue.is_empty()).then(|| queue.remove(0))
+        let code = (!queue.is_empty()).then(|| queue.remove(0))?;
+        if code.asc == RESET_ASC && self.known.len() < KNOWN_MAX {
+            self.known.insert(nexus.clone());
+        }
+        Some(code)
     }
 
     /// Takes one condition out of the middle: REPORT LUNS answers what 3Fh/0Eh asks for.

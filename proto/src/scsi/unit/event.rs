@@ -17,7 +17,8 @@ pub enum Reset {
 }
 
 impl LogicalUnit {
-    /// A session of the nexus begins: its first command is told of the reset (29h/00h).
+    /// A session of the nexus begins: its first command is told of the reset (29h/00h), or, where
+    /// the nexus knows of that, of the loss of its session (29h/07h).
     pub fn nexus_established(&mut self, nexus: &NexusId) {
         self.attentions.establish(nexus);
     }

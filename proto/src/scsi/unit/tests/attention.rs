@@ -27,6 +27,29 @@ fn the_first_command_is_told_of_the_reset_once() {
 }
 
 #[test]
+fn who_comes_again_is_told_that_its_session_was_lost_and_no_more() {
+    let mut unit = two();
+    unit.nexus_lost(&nexus("a"));
+    unit.nexus_established(&nexus("a"));
+    assert_eq!(code(&run(&mut unit, "a", READY)), Some(SenseCode::NEXUS_LOSS));
+    unit.nexus_lost(&nexus("a"));
+    unit.reset(Reset::PowerOn);
+    unit.nexus_established(&nexus("a"));
+    assert_eq!(code(&run(&mut unit, "a", READY)), Some(SenseCode::RESET_OCCURRED));
+}
+
+#[test]
+fn who_left_untold_is_told_of_the_reset_when_it_comes_again() {
+    let mut unit = unit();
+    for _ in 0..2 {
+        unit.nexus_established(&nexus("a"));
+        unit.nexus_lost(&nexus("a"));
+    }
+    unit.nexus_established(&nexus("a"));
+    assert_eq!(code(&run(&mut unit, "a", READY)), Some(SenseCode::RESET_OCCURRED));
+}
+
+#[test]
 fn request_sense_takes_the_condition() {
     let mut unit = unit();
     unit.nexus_established(&nexus("a"));
