@@ -10,6 +10,8 @@ mod framing;
 mod initiator;
 mod input;
 mod login;
+mod nbd_server;
+mod nbd_wire;
 mod negotiate;
 mod pdu;
 mod scsi;
@@ -22,6 +24,8 @@ pub use discovery::discovery;
 pub use framing::framing;
 pub use initiator::initiator_session;
 pub use login::{login_initiator, login_target};
+pub use nbd_server::{nbd_handshake_server, nbd_requests};
+pub use nbd_wire::nbd_wire;
 pub use negotiate::negotiate;
 pub use pdu::pdu;
 pub use scsi::{cdb, reservations, scsi_data, sense};
@@ -35,7 +39,7 @@ use input::Input;
 pub type Door = fn(&[u8]);
 
 /// All doors, by the names of their fuzz targets, in order.
-pub const DOORS: [(&str, Door); 15] = [
+pub const DOORS: [(&str, Door); 18] = [
     ("cdb", cdb),
     ("chap", chap),
     ("discovery", discovery),
@@ -43,6 +47,9 @@ pub const DOORS: [(&str, Door); 15] = [
     ("initiator_session", initiator_session),
     ("login_initiator", login_initiator),
     ("login_target", login_target),
+    ("nbd_handshake_server", nbd_handshake_server),
+    ("nbd_requests", nbd_requests),
+    ("nbd_wire", nbd_wire),
     ("negotiate", negotiate),
     ("pdu", pdu),
     ("reservations", reservations),
