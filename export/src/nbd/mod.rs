@@ -1,0 +1,3 @@
+//! NBD: exports of others as devices.
+
+pub mod client;
