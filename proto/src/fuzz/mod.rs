@@ -12,6 +12,7 @@ mod input;
 mod login;
 mod nbd_server;
 mod nbd_wire;
+mod nbd_client;
 mod negotiate;
 mod pdu;
 mod scsi;
@@ -26,6 +27,7 @@ pub use initiator::initiator_session;
 pub use login::{login_initiator, login_target};
 pub use nbd_server::{nbd_handshake_server, nbd_requests};
 pub use nbd_wire::nbd_wire;
+pub use nbd_client::{nbd_client_handshake, nbd_client_replies};
 pub use negotiate::negotiate;
 pub use pdu::pdu;
 pub use scsi::{cdb, reservations, scsi_data, sense};
@@ -40,6 +42,7 @@ pub type Door = fn(&[u8]);
 
 /// All doors, by the names of their fuzz targets, in order.
 pub const DOORS: [(&str, Door); 18] = [
+pub const DOORS: [(&str, Door); 17] = [
     ("cdb", cdb),
     ("chap", chap),
     ("discovery", discovery),
@@ -50,6 +53,8 @@ pub const DOORS: [(&str, Door); 18] = [
     ("nbd_handshake_server", nbd_handshake_server),
     ("nbd_requests", nbd_requests),
     ("nbd_wire", nbd_wire),
+    ("nbd_client_handshake", nbd_client_handshake),
+    ("nbd_client_replies", nbd_client_replies),
     ("negotiate", negotiate),
     ("pdu", pdu),
     ("reservations", reservations),
