@@ -22,7 +22,6 @@ mod login;
 mod manage;
 mod node;
 mod outgoing;
-mod race;
 mod rare;
 mod result;
 mod serve;
@@ -37,6 +36,7 @@ mod turns;
 mod unit;
 mod watch;
 
+use crate::race;
 pub use config::{
     Entropy, LunConfig, PortalConfig, TargetConfig, TargetLimits, UNIT_NUMBER_MAX, UNITS_MAX,
 };
