@@ -6,6 +6,10 @@
 
 #![forbid(unsafe_code)]
 
+mod buffer;
+mod race;
+mod watch;
+
 pub mod iscsi;
 pub mod nbd;
 mod race;

@@ -8,7 +8,6 @@
 //! only when the device has given everything back; in the steady state nothing is allocated.
 
 mod absent;
-mod buffer;
 mod config;
 mod connection;
 mod exclusion;
@@ -34,7 +33,6 @@ mod tests;
 mod text;
 mod turns;
 mod unit;
-mod watch;
 
 use crate::race;
 pub use config::{
