@@ -12,4 +12,3 @@ mod watch;
 
 pub mod iscsi;
 pub mod nbd;
-mod race;

@@ -3,4 +3,9 @@
 //!
 //! Start at [`config::Config`]; the command that runs it all is in the binary.
 
+pub mod activation;
 pub mod config;
+pub mod http;
+pub mod metrics;
+pub mod notify;
+pub mod status;

@@ -34,7 +34,6 @@ mod text;
 mod turns;
 mod unit;
 
-use crate::race;
 pub use config::{
     Entropy, LunConfig, PortalConfig, TargetConfig, TargetLimits, UNIT_NUMBER_MAX, UNITS_MAX,
 };

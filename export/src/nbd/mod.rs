@@ -1,6 +1,3 @@
-//! The NBD server: serves block devices to clients of the NBD protocol.
-
-pub mod tls;
 //! The NBD server: serves block devices to QEMU, to the kernel and to tools (NBD, 'Introduction').
 //!
 //! `Server::start` listens and serves on one reactor. The rules are machines of `byway-proto`; here
@@ -12,6 +9,7 @@ pub mod tls;
 mod config;
 mod right;
 mod right_file;
+pub mod tls;
 
 pub use config::{ExportConfig, ListenOn, REQUESTS_MAX, ServerConfig, ServerLimits};
 pub use right::{Answer, FreeRight, Refused, WriteRight};

@@ -1,0 +1,79 @@
+//! Sockets that a service manager has opened: `LISTEN_FDS`, `LISTEN_PID`, `LISTEN_FDNAMES`
+//! (sd_listen_fds(3)).
+
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+
+use byway_engine::error::SetupError;
+use listenfd::ListenFd;
+
+/// The name of a socket that was given none (sd_listen_fds(3)).
+const NAMELESS: &str = "unknown";
+
+/// A socket that listens already.
+#[derive(Debug)]
+pub struct Inherited {
+    /// The name that the service manager gives it.
+    pub name: String,
+    /// The socket.
+    pub fd: OwnedFd,
+}
+
+/// Takes all sockets that this process was started with; to be called once, before other threads
+/// are there, since the variables go away with it.
+///
+/// # Errors
+/// Where a descriptor is no stream socket that listens.
+pub fn take() -> Result<Vec<Inherited>, SetupError> {
+    let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
+    let mut given = ListenFd::from_env();
+    let mut sockets = Vec::new();
+    for index in 0..given.len() {
+        let name = name_of(&names, index);
+        let fd = take_one(&mut given, index).map_err(|problem| {
+            let thing = format!("socket '{name}' of the service manager");
+            SetupError::new(thing, problem, "use ListenStream= in the socket unit")
+        })?;
+        sockets.push(Inherited { name, fd });
+    }
+    Ok(sockets)
+}
+
+fn take_one(given: &mut ListenFd, index: usize) -> Result<OwnedFd, String> {
+    let wrong = || "no TCP or Unix stream socket that listens".to_owned();
+    if let Ok(Some(listener)) = given.take_tcp_listener(index) {
+        return Ok(owned_tcp(listener));
+    }
+    match given.take_unix_listener(index) {
+        Ok(Some(listener)) => Ok(owned_unix(listener)),
+        _ => Err(wrong()),
+    }
+}
+
+fn owned_tcp(listener: TcpListener) -> OwnedFd {
+    listener.into()
+}
+
+fn owned_unix(listener: UnixListener) -> OwnedFd {
+    listener.into()
+}
+
+/// Names are separated by colons, in the order of the sockets.
+fn name_of(names: &str, index: usize) -> String {
+    let name = names.split(':').nth(index).filter(|name| !name.is_empty());
+    name.unwrap_or(NAMELESS).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_the_order_of_the_sockets() {
+        assert_eq!(name_of("nbd:metrics", 1), "metrics");
+        assert_eq!(name_of("nbd::x", 1), NAMELESS);
+        assert_eq!(name_of("", 0), NAMELESS);
+        assert_eq!(name_of("nbd", 3), NAMELESS);
+    }
+}
