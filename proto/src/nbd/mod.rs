@@ -19,6 +19,7 @@ pub mod magic;
 pub mod option;
 pub mod reply;
 pub mod request;
+pub mod server;
 
 mod text;
 
