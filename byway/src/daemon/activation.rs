@@ -1,9 +1,8 @@
 //! Sockets that a service manager has opened: `LISTEN_FDS`, `LISTEN_PID`, `LISTEN_FDNAMES`
 //! (sd_listen_fds(3)).
 
-use std::net::TcpListener;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixListener;
 
 use byway_engine::error::SetupError;
 use listenfd::ListenFd;
@@ -18,6 +17,8 @@ pub struct Inherited {
     pub name: String,
     /// The socket.
     pub fd: OwnedFd,
+    /// Its address, where this is TCP.
+    pub tcp: Option<SocketAddr>,
 }
 
 /// Takes all sockets that this process was started with; to be called once, before other threads
@@ -31,32 +32,25 @@ pub fn take() -> Result<Vec<Inherited>, SetupError> {
     let mut sockets = Vec::new();
     for index in 0..given.len() {
         let name = name_of(&names, index);
-        let fd = take_one(&mut given, index).map_err(|problem| {
+        let (fd, tcp) = take_one(&mut given, index).map_err(|problem| {
             let thing = format!("socket '{name}' of the service manager");
             SetupError::new(thing, problem, "use ListenStream= in the socket unit")
         })?;
-        sockets.push(Inherited { name, fd });
+        sockets.push(Inherited { name, fd, tcp });
     }
     Ok(sockets)
 }
 
-fn take_one(given: &mut ListenFd, index: usize) -> Result<OwnedFd, String> {
+fn take_one(given: &mut ListenFd, index: usize) -> Result<(OwnedFd, Option<SocketAddr>), String> {
     let wrong = || "no TCP or Unix stream socket that listens".to_owned();
     if let Ok(Some(listener)) = given.take_tcp_listener(index) {
-        return Ok(owned_tcp(listener));
+        let address = listener.local_addr().map_err(|error| error.to_string())?;
+        return Ok((listener.into(), Some(address)));
     }
     match given.take_unix_listener(index) {
-        Ok(Some(listener)) => Ok(owned_unix(listener)),
+        Ok(Some(listener)) => Ok((listener.into(), None)),
         _ => Err(wrong()),
     }
-}
-
-fn owned_tcp(listener: TcpListener) -> OwnedFd {
-    listener.into()
-}
-
-fn owned_unix(listener: UnixListener) -> OwnedFd {
-    listener.into()
 }
 
 /// Names are separated by colons, in the order of the sockets.

@@ -19,16 +19,16 @@ mod node;
 mod outgoing;
 mod right;
 mod right_file;
-pub mod tls;
 mod serve;
 mod server;
 mod slot;
 mod stats;
 #[cfg(test)]
 mod tests;
+pub mod tls;
 mod wire;
 
-pub use config::{ExportConfig, ListenOn, REQUESTS_MAX, ServerConfig, ServerLimits};
+pub use config::{ExportConfig, ListenOn, REQUESTS_MAX, ServerConfig, ServerLimits, ServerTls};
 pub use right::{Answer, FreeRight, Refused, WriteRight};
 pub use right_file::FileRight;
 pub use server::{Server, ServerHandle};

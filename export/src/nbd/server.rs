@@ -34,7 +34,7 @@ impl Server {
         check(&config)?;
         let listeners = listen(core, config.listeners)?;
         let addresses = listeners.iter().map(|l| l.local_address().clone()).collect();
-        let node = Node::new(core, config.limits);
+        let node = Node::new(core, config.limits, config.tls);
         let handle = ServerHandle { node, addresses, tasks: RefCell::default() };
         for export in config.exports {
             handle.add_export(export)?;
