@@ -127,9 +127,11 @@ fn a_daemon_serves_tells_reloads_and_stops() {
 
     if has("nbdinfo") {
         assert_eq!(run(Command::new("nbdinfo").args(["--size", &uri])).trim(), "8388608");
-        let copied = folder.path("copy");
+        let (content, copied) = (vec![7; 8 << 20], folder.path("copy"));
+        std::fs::write(&copied, &content).unwrap();
+        run(Command::new("nbdcopy").arg(&copied).arg(&uri));
         run(Command::new("nbdcopy").arg(&uri).arg(&copied));
-        assert_eq!(std::fs::metadata(copied).unwrap().len(), 8 << 20);
+        assert!(std::fs::read(&copied).unwrap() == content, "what was written is read");
         let page = http(metrics, "/metrics");
         assert!(page.contains("byway_nbd_read_bytes_total{export=\"one\"} 8388608"), "{page}");
         assert!(page.contains("byway_nbd_latency_seconds_count{export=\"one\"}"));

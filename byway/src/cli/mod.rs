@@ -7,6 +7,7 @@ mod compare;
 mod config;
 mod contenders;
 mod demo;
+mod export;
 mod failure;
 mod iscsi;
 mod log;
@@ -14,6 +15,7 @@ mod lun;
 mod node;
 mod output;
 mod peers;
+mod place;
 mod serve;
 mod status;
 mod target;
@@ -68,6 +70,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Demo(args) => demo::run(&args),
         Command::Serve(args) => serve::run(&args, None, None),
         Command::Status(args) => status::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Target { command: TargetCommand::Serve(args) } => target::serve(&args),
         Command::Version => {
             let hash = byway_bench::machine::GIT_HASH;

@@ -18,8 +18,8 @@ use byway_export::nbd::tls::TlsConfig;
 
 use super::facts;
 use super::open::{Devices, Opened};
-use super::place::uri;
 use super::servers::{self, Running};
+use crate::cli::place::uri;
 
 /// What runs. Shared with the pages that tell of it.
 pub(super) struct House {

@@ -6,7 +6,6 @@
 mod facts;
 mod house;
 mod open;
-mod place;
 mod reload;
 mod right;
 mod servers;

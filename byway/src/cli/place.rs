@@ -3,7 +3,7 @@
 use byway_engine::net::Address;
 
 /// The URI of an export at an address; `scheme` is `nbd`, or `nbds` where TLS is a must.
-pub(super) fn uri(scheme: &str, address: &Address, name: &str) -> String {
+pub(crate) fn uri(scheme: &str, address: &Address, name: &str) -> String {
     let name = escaped(name);
     match address {
         Address::Tcp(address) => format!("{scheme}://{address}/{name}"),
