@@ -41,7 +41,10 @@ impl Daemon {
     fn hears(&self, what: &str) -> String {
         loop {
             let mut bytes = [0; 4096];
-            let len = self.manager.recv(&mut bytes).unwrap();
+            let len = match self.manager.recv(&mut bytes) {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                received => received.unwrap(),
+            };
             let text = String::from_utf8(bytes[..len].to_vec()).unwrap();
             if text.starts_with(what) {
                 return text;
