@@ -118,7 +118,6 @@ fn requests_allocate_nothing_and_share_system_calls() {
         let config = CoreConfig { arena, poll_mode: PollMode::Always, ..CoreConfig::default() };
         let reactor = Reactor::new(&config).unwrap();
         let (allocated, syscalls) = reactor.run(|core| costs(core, is_write));
-        println!("{allocated} allocations, {syscalls} system calls per request, write: {is_write}");
         // A timer of the housekeeping may have come in between.
         assert!(allocated < 64, "{allocated} allocations, write: {is_write}");
         assert!(syscalls < SYSCALLS_MAX, "{syscalls} system calls per request, write: {is_write}");
