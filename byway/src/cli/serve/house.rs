@@ -92,8 +92,9 @@ impl Open {
     pub(super) async fn stop(self) {
         let Open { house, pages } = self;
         let servers = house.servers.take();
-        let stopping = servers.into_iter().filter_map(Rc::into_inner).map(|one| one.handle.stop());
+        let stopping = servers.iter().map(|one| one.handle.stop());
         futures_util::future::join_all(stopping).await;
+        drop(servers);
         for page in pages {
             page.stop().await;
         }

@@ -89,7 +89,7 @@ async fn remove(house: &Rc<House>, name: &str) {
     drop(servers);
     let is_own = |server: &Rc<servers::Running>| server.only.as_deref() == Some(name);
     let own: Vec<_> = house.servers.borrow_mut().extract_if(.., |one| is_own(one)).collect();
-    for server in own.into_iter().filter_map(Rc::into_inner) {
+    for server in own {
         server.handle.stop().await;
     }
     house.sizes.borrow_mut().remove(name);
