@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 #![forbid(unsafe_code)]
 
+#[allow(dead_code, reason = "each test file needs a part of these helpers")]
 mod common;
 
 use std::fs;
