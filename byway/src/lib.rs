@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod daemon;
 pub mod fuzz;
 pub mod iscsi;
 pub mod lun;

@@ -1,4 +1,4 @@
-//! The binary: `byway bench …`, `byway iscsi …`, `byway lun …`, `byway version`.
+//! The binary: `byway serve …`, `byway bench …`, `byway iscsi …`, `byway lun …`, `byway version`.
 //!
 //! Results go to the standard output and nothing else does. What goes wrong is one line on the
 //! error output that names the thing and the remedy; the exit code is 2 for wrong usage and 1 for

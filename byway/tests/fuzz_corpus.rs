@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 /// A door for the fuzzer, by the name of its target.
 type Door = (&'static str, fn(&[u8]));
 
-const DOORS: [Door; 4] = [
+const DOORS: [Door; 6] = [
+    ("daemon_config", byway::fuzz::config),
+    ("http_request", byway::fuzz::http_request),
     ("job_file", byway_bench::fuzz::job_file),
     ("run_json", byway_bench::fuzz::run_json),
     ("size_words", byway_bench::fuzz::size_words),

@@ -13,6 +13,9 @@ pub(crate) struct Cli {
     /// What to tell on the error output: a level or a filter, such as info or byway_engine=debug
     #[arg(long, global = true, value_name = "FILTER")]
     pub(crate) log: Option<String>,
+    /// How it is told: text or json
+    #[arg(long, global = true, value_name = "FORMAT", value_parser = ["text", "json"])]
+    pub(crate) log_format: Option<String>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -34,8 +37,17 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: LunCommand,
     },
+    /// Look at the configuration of a daemon
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
     /// See it all work on this machine, with nothing set up
     Demo(DemoArgs),
+    /// Serve what a configuration names, until a signal
+    Serve(DaemonArgs),
+    /// Ask a daemon what it serves, and to whom
+    Status(StatusArgs),
     /// Serve devices over NBD until a signal; prints their URIs
     Export(ExportArgs),
     /// Serve devices over iSCSI
@@ -208,6 +220,42 @@ pub(crate) struct ExportArgs {
     /// End when the process that started it ends
     #[arg(long, hide = true)]
     pub(crate) with_parent: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Find everything that is wrong with a configuration, and print what it would serve
+    Check(ConfigArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ConfigArgs {
+    /// The configuration
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DaemonArgs {
+    /// The configuration; byway config check says what is wrong with it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// End when the process that started it ends
+    #[arg(long, hide = true)]
+    pub(crate) with_parent: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct StatusArgs {
+    /// The control socket of the daemon
+    #[arg(long, value_name = "PATH", default_value = "/run/byway/control.sock")]
+    pub(crate) control: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]

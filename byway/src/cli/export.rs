@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use byway::daemon::activation;
 use byway::{OpenOptions, Uri, open_with};
 use byway_engine::core::{Core, CoreConfig, PollMode};
 use byway_engine::memory::ArenaConfig;
@@ -18,6 +19,7 @@ use byway_export::nbd::{
 use super::args::ExportArgs;
 use super::failure::Failure;
 use super::output;
+use super::place::uri;
 
 /// How often the server looks whether it is to end, in nanoseconds.
 const LOOK_NS: u64 = 50_000_000;
@@ -53,7 +55,7 @@ async fn serve(
     let server = Server::start(&core, config)?;
     for address in server.addresses() {
         for name in &names {
-            output::print(&format!("{}\n", uri(address, name)))?;
+            output::print(&format!("{}\n", uri("nbd", address, name)))?;
         }
     }
     while goes_on() {
@@ -62,25 +64,6 @@ async fn serve(
     report(&server);
     server.stop().await;
     Ok(())
-}
-
-/// Where an export is, as NBD clients read it (NBD, 'NBD URI').
-fn uri(address: &Address, name: &str) -> String {
-    let name = escaped(name);
-    match address {
-        Address::Tcp(address) => format!("nbd://{address}/{name}"),
-        Address::Unix(path) => {
-            format!("nbd+unix:///{name}?socket={}", escaped(&path.to_string_lossy()))
-        }
-    }
-}
-
-fn escaped(text: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
-    let escape = |byte: u8| {
-        if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
-    };
-    text.bytes().map(escape).collect()
 }
 
 /// Tells the log what was done.
@@ -109,6 +92,12 @@ fn config(args: &ExportArgs) -> Result<ServerConfig, Failure> {
     }
     for word in &args.listen {
         listeners.push(ListenOn::Address(local(word)?));
+    }
+    for socket in activation::take()? {
+        if let Some(address) = socket.tcp {
+            local(&address.to_string())?;
+        }
+        listeners.push(ListenOn::Inherited(socket.fd));
     }
     if listeners.is_empty() {
         let line = "export: nowhere to listen; add --socket PATH or --listen 127.0.0.1:10809";
@@ -169,11 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_export_is_named_as_clients_read_it() {
-        let socket = Address::Unix("/run/a b.sock".into());
-        assert_eq!(uri(&socket, ""), "nbd+unix:///?socket=/run/a%20b.sock");
-        let port: Address = "127.0.0.1:10809".parse().unwrap();
-        assert_eq!(uri(&port, "disk?"), "nbd://127.0.0.1:10809/disk%3F");
+    fn only_this_host_is_let_in() {
         assert!(local("0.0.0.0:10809").is_err() && local("127.0.0.1:0").is_ok());
     }
 }

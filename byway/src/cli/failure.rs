@@ -32,9 +32,14 @@ impl Failure {
 
     /// Says it, and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
+        self.say();
+        ExitCode::from(self.code)
+    }
+
+    /// Says it, in one line.
+    pub(crate) fn say(&self) {
         let line = self.line.replace('\n', " ");
         eprintln!("byway: {line}");
-        ExitCode::from(self.code)
     }
 }
 

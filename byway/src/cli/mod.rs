@@ -4,26 +4,30 @@ mod args;
 mod bench;
 mod ceiling;
 mod compare;
+mod config;
 mod contenders;
 mod demo;
 mod export;
 mod failure;
 mod iscsi;
+mod log;
 mod lun;
+mod node;
 mod output;
 mod peers;
+mod place;
+mod serve;
+mod status;
 mod target;
 mod text;
 mod words;
 
-use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
-use tracing_subscriber::EnvFilter;
 
-use args::{BenchCommand, Cli, Command, IscsiCommand, LunCommand, TargetCommand};
+use args::{BenchCommand, Cli, Command, ConfigCommand, IscsiCommand, LunCommand, TargetCommand};
 use failure::Failure;
 
 pub(crate) fn main() -> ExitCode {
@@ -31,10 +35,20 @@ pub(crate) fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    match start_log(&cli.log).and_then(|()| dispatch(cli.command)) {
+    match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    let (filter, format) = (cli.log.as_deref(), cli.log_format.as_deref());
+    if let Command::Serve(args) = &cli.command {
+        // Its configuration has a word about the log.
+        return serve::run(args, filter, format);
+    }
+    log::start(filter, format)?;
+    dispatch(cli.command)
 }
 
 fn dispatch(command: Command) -> Result<(), Failure> {
@@ -52,7 +66,10 @@ fn dispatch(command: Command) -> Result<(), Failure> {
             IscsiCommand::Info(args) => iscsi::info(&args),
         },
         Command::Lun { command: LunCommand::Check(args) } => lun::check(&args),
+        Command::Config { command: ConfigCommand::Check(args) } => config::check(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Serve(args) => serve::run(&args, None, None),
+        Command::Status(args) => status::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Target { command: TargetCommand::Serve(args) } => target::serve(&args),
         Command::Version => {
@@ -82,15 +99,4 @@ fn usage(error: &clap::Error) -> ExitCode {
         what
     };
     Failure::usage(format!("command line: {what}; see byway --help")).report()
-}
-
-/// What happens is told on the error output, as much of it as `filter` or `RUST_LOG` asks for.
-fn start_log(filter: &Option<String>) -> Result<(), Failure> {
-    let given = filter.clone().or_else(|| std::env::var("RUST_LOG").ok());
-    let word = given.unwrap_or_else(|| "warn".into());
-    let filter = EnvFilter::try_new(&word).map_err(|error| {
-        Failure::usage(format!("--log '{word}': {error}; write a level, such as info or debug"))
-    })?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
-    Ok(())
 }

@@ -1,29 +1,21 @@
 //! `byway target serve`: block devices as LUNs of an iSCSI target, until a signal.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::os::unix::process::parent_id;
-use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use byway::{OpenOptions, Uri, open_with};
-use byway_engine::block::BlockDevice;
+use byway::Uri;
 use byway_engine::core::{Core, CoreConfig, PollMode};
 use byway_engine::memory::ArenaConfig;
 use byway_engine::net::Address;
 use byway_engine::reactor::Reactor;
-use byway_export::iscsi::{
-    Entropy, LunConfig, PortalConfig, StateFolder, Target, TargetConfig, TargetHandle,
-};
-use byway_proto::iscsi::chap::{Credentials, DEFAULT_ALGORITHMS, Peer};
-use byway_proto::iscsi::login::{Access, Authentication, ChapTerms};
-use byway_proto::iscsi::negotiate::DigestPolicy;
+use byway_export::iscsi::{Target, TargetConfig, TargetHandle};
 use byway_proto::iscsi::text::IscsiName;
 
 use super::args::ServeArgs;
 use super::failure::Failure;
+use super::node::{self, NodeWords};
 use super::output;
 
 /// How often the server looks whether it is to end, in nanoseconds.
@@ -89,40 +81,35 @@ fn report(target: &TargetHandle) {
 }
 
 fn config(args: &ServeArgs, core: &Rc<Core>) -> Result<TargetConfig, Failure> {
-    let mut config = TargetConfig::new(&args.name, entropy(core))?;
-    config.portals = args.portal.iter().map(|word| portal(word)).collect::<Result<_, _>>()?;
-    let access = access(args)?;
-    let is_open = matches!(access, Access::Anyone(Authentication::None));
-    let exposed = config.portals.iter().find(|portal| !is_local(&portal.address));
-    if let Some(portal) = exposed.filter(|_| is_open) {
+    let chap = match (&args.user, &args.secret) {
+        (None, None) => None,
+        (Some(user), Some(file)) => Some((user.as_str(), file.as_path())),
+        _ => return Err(Failure::usage("--user and --secret go together; give both or neither")),
+    };
+    let portals: Vec<_> = args.portal.iter().map(|word| portal(word)).collect::<Result<_, _>>()?;
+    let exposed = portals.iter().find(|portal| !is_local(portal));
+    if let Some(portal) = exposed.filter(|_| chap.is_none()) {
         return Err(Failure::usage(format!(
-            "--portal '{}': others than this host can reach it; add --user and --secret",
-            portal.address
+            "--portal '{portal}': others than this host can reach it; add --user and --secret"
         )));
     }
-    (config.access, config.discovery) = (access.clone(), access);
-    config.units = units(args)?;
-    let policy = if args.digest { DigestPolicy::Prefer } else { DigestPolicy::Allow };
-    (config.operational.header_digest, config.operational.data_digest) = (policy, policy);
-    if let Some(folder) = &args.state {
-        config.state = Some(Rc::new(StateFolder::new(folder)?));
-    }
-    Ok(config)
+    let words = NodeWords {
+        name: &args.name,
+        portals,
+        luns: args.lun.iter().map(|word| lun(word)).collect::<Result<_, _>>()?,
+        read_only: args.read_only,
+        digest: args.digest,
+        initiators: args.initiator.iter().map(|word| name(word)).collect::<Result<_, _>>()?,
+        chap,
+        mutual: args.mutual.as_deref(),
+        state: args.state.as_deref(),
+    };
+    Ok(node::config(&words, core)?)
 }
 
-/// A challenge without randomness could be foreseen: without any, the login fails.
-fn entropy(core: &Rc<Core>) -> Entropy {
-    let core = Rc::downgrade(core);
-    Rc::new(move |bytes: &mut [u8]| {
-        let drawn = core.upgrade().map(|core| core.random(bytes));
-        let is_drawn = matches!(drawn, Some(Ok(())));
-        assert!(is_drawn, "the kernel gives no random bytes: no login can be proved");
-    })
-}
-
-fn portal(word: &str) -> Result<PortalConfig, Failure> {
+fn portal(word: &str) -> Result<Address, Failure> {
     match word.parse::<Address>() {
-        Ok(address @ Address::Tcp(_)) => Ok(PortalConfig::new(address)),
+        Ok(address @ Address::Tcp(_)) => Ok(address),
         _ => Err(Failure::usage(format!(
             "--portal '{word}': no address; write one such as 127.0.0.1:3260 or [::1]:3260"
         ))),
@@ -130,63 +117,17 @@ fn portal(word: &str) -> Result<PortalConfig, Failure> {
 }
 
 fn is_local(address: &Address) -> bool {
-    match address {
-        Address::Tcp(address) => match address.ip() {
-            IpAddr::V6(ip) => ip.to_canonical().is_loopback(),
-            ip => ip.is_loopback(),
-        },
-        Address::Unix(_) => true,
-    }
+    address.as_tcp().is_none_or(|address| address.ip().to_canonical().is_loopback())
 }
 
-/// Who may log in: everyone, the named initiators, or who knows the secret.
-fn access(args: &ServeArgs) -> Result<Access, Failure> {
-    let terms = match (&args.user, &args.secret) {
-        (None, None) => Authentication::None,
-        (Some(user), Some(file)) => Authentication::Chap(chap(user, file, &args.mutual)?),
-        _ => return Err(Failure::usage("--user and --secret go together; give both or neither")),
-    };
-    if args.initiator.is_empty() {
-        return Ok(Access::Anyone(terms));
-    }
-    let mut listed = BTreeMap::new();
-    for word in &args.initiator {
-        let name = IscsiName::new(word).map_err(|error| {
-            Failure::usage(format!("--initiator '{word}': {error}; write iqn.YYYY-MM.domain:name"))
-        })?;
-        listed.insert(name, terms.clone());
-    }
-    Ok(Access::Listed(listed))
+fn name(word: &str) -> Result<IscsiName, Failure> {
+    IscsiName::new(word).map_err(|error| {
+        Failure::usage(format!("--initiator '{word}': {error}; write iqn.YYYY-MM.domain:name"))
+    })
 }
 
-fn chap(user: &str, file: &Path, mutual: &Option<PathBuf>) -> Result<ChapTerms, Failure> {
-    let peer = Peer { name: Some(user.to_owned()), secret: byway::secret::read(file)? };
-    let own = match mutual {
-        None => None,
-        Some(file) => {
-            Some(Credentials { name: "byway".into(), secret: byway::secret::read(file)? })
-        }
-    };
-    Ok(ChapTerms { peer, own, algorithms: DEFAULT_ALGORITHMS.to_vec() })
-}
-
-fn units(args: &ServeArgs) -> Result<Vec<LunConfig>, Failure> {
-    let wanted = OpenOptions { read_only: args.read_only };
-    let open = |(number, word): (usize, &String)| -> Result<LunConfig, Failure> {
-        let is_uri = word.split_once(':').is_some_and(|(scheme, _)| !scheme.contains('/'));
-        let word = if is_uri { word.clone() } else { format!("file:{word}") };
-        let uri: Uri = word.parse()?;
-        let device: Arc<dyn BlockDevice> = open_with(&uri, wanted)?;
-        let serial = serial(&args.name, number);
-        let mut unit = LunConfig::new(number as u16, device, &serial);
-        unit.read_only = args.read_only;
-        Ok(unit)
-    };
-    args.lun.iter().enumerate().map(open).collect()
-}
-
-/// A serial number that stays: it is made of the target's name and the LUN's number.
-fn serial(name: &str, number: usize) -> String {
-    let digest = byway_engine::memory::Crc32c::of(name.as_bytes());
-    format!("byway-{digest:08x}-{number}")
+fn lun(word: &str) -> Result<Uri, Failure> {
+    let is_uri = word.split_once(':').is_some_and(|(scheme, _)| !scheme.contains('/'));
+    let word = if is_uri { word.to_owned() } else { format!("file:{word}") };
+    Ok(word.parse()?)
 }

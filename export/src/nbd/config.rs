@@ -8,6 +8,7 @@ use byway_engine::block::BlockDevice;
 use byway_engine::net::Address;
 
 use super::right::{FreeRight, WriteRight};
+use super::tls::TlsConfig;
 
 /// The most requests of one connection at once.
 pub const REQUESTS_MAX: u32 = 4096;
@@ -85,6 +86,15 @@ impl Default for ServerLimits {
     }
 }
 
+/// TLS of a server.
+#[derive(Clone, Debug)]
+pub struct ServerTls {
+    /// Its certificate, and whom it believes.
+    pub config: TlsConfig,
+    /// Whether a client without TLS is turned away.
+    pub is_required: bool,
+}
+
 /// What a server is made of.
 #[derive(Default)]
 pub struct ServerConfig {
@@ -94,4 +104,6 @@ pub struct ServerConfig {
     pub exports: Vec<ExportConfig>,
     /// How much it takes on.
     pub limits: ServerLimits,
+    /// TLS; clients are refused it where there is none.
+    pub tls: Option<ServerTls>,
 }

@@ -14,6 +14,7 @@ use byway_proto::nbd::server::{
 
 use super::export::Export;
 use super::node::Node;
+use super::tls::TlsStream;
 use super::wire::Wire;
 
 /// Staging memory of a connection in its handshake, or idle.
@@ -44,7 +45,7 @@ pub(crate) struct Gate<'a> {
 impl Gate<'_> {
     /// Negotiates until the client opens an export.
     pub(crate) async fn run(&mut self) -> Result<(Box<Negotiated>, Rc<Export>), NoBegin> {
-        let config = HandshakeConfig { tls: TlsPolicy::Off, headers_max: Headers::Extended };
+        let config = HandshakeConfig { tls: self.tls_policy(), headers_max: Headers::Extended };
         let mut machine = Handshake::new(config);
         let mut export = None;
         loop {
@@ -66,10 +67,36 @@ impl Gate<'_> {
                     return Ok((negotiated, export));
                 }
                 Some(HandshakeEvent::Abort | HandshakeEvent::HangUp) => return Err(NoBegin::Left),
-                Some(HandshakeEvent::StartTls) => unreachable!("TLS is not offered"),
+                Some(HandshakeEvent::StartTls) => {
+                    self.start_tls().await?;
+                    machine.tls_started();
+                }
                 None => self.more(&mut machine).await?,
             }
         }
+    }
+
+    fn tls_policy(&self) -> TlsPolicy {
+        match &self.node.tls {
+            None => TlsPolicy::Off,
+            Some(tls) if tls.is_required => TlsPolicy::Required,
+            Some(_) => TlsPolicy::Allowed,
+        }
+    }
+
+    /// From here on the stream is encrypted. What a client has sent in plain text behind its wish could
+    /// be another one's, so there must be nothing.
+    async fn start_tls(&mut self) -> Result<(), NoBegin> {
+        let broken = |why: &str| NoBegin::Stream(why.to_owned());
+        let tls = self.node.tls.as_ref().expect("TLS is offered where it is set up");
+        if !self.inbox.bytes().is_empty() {
+            return Err(broken("plain bytes where TLS begins"));
+        }
+        let Wire::Plain(stream) = &self.wire else { return Err(broken("TLS within TLS")) };
+        let accepting = TlsStream::accept(&self.node.core, Rc::clone(stream), &tls.config);
+        let stream = accepting.await.map_err(|error| NoBegin::Stream(error.to_string()))?;
+        self.wire = Wire::Tls(Rc::new(stream));
+        Ok(())
     }
 
     fn list(&self, machine: &mut Handshake) {

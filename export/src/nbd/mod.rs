@@ -26,9 +26,10 @@ mod slot;
 mod stats;
 #[cfg(test)]
 mod tests;
+pub mod tls;
 mod wire;
 
-pub use config::{ExportConfig, ListenOn, REQUESTS_MAX, ServerConfig, ServerLimits};
+pub use config::{ExportConfig, ListenOn, REQUESTS_MAX, ServerConfig, ServerLimits, ServerTls};
 pub use right::{Answer, FreeRight, Refused, WriteRight};
 pub use right_file::FileRight;
 pub use server::{Server, ServerHandle};

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use byway_engine::core::Core;
 
-use super::config::ServerLimits;
+use super::config::{ServerLimits, ServerTls};
 use super::connection::Connection;
 use super::export::Export;
 use crate::watch::Watch;
@@ -17,6 +17,7 @@ use crate::watch::Watch;
 pub(crate) struct Node {
     pub(crate) core: Rc<Core>,
     pub(crate) limits: ServerLimits,
+    pub(crate) tls: Option<ServerTls>,
     pub(crate) exports: RefCell<Vec<Rc<Export>>>,
     connections: RefCell<Vec<Option<Rc<Connection>>>>,
     /// Connections that are to be advanced.
@@ -38,10 +39,11 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    pub(crate) fn new(core: &Rc<Core>, limits: ServerLimits) -> Rc<Node> {
+    pub(crate) fn new(core: &Rc<Core>, limits: ServerLimits, tls: Option<ServerTls>) -> Rc<Node> {
         Rc::new(Node {
             core: Rc::clone(core),
             limits,
+            tls,
             exports: RefCell::default(),
             connections: RefCell::default(),
             dirty: RefCell::default(),

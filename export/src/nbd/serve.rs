@@ -24,8 +24,8 @@ use crate::watch::Watch;
 /// Serves one connection from its first byte to its last.
 pub(crate) async fn serve(node: Rc<Node>, wire: Wire) {
     let peer = wire.peer();
-    let Some(entered) = enter(&node, &wire, &peer).await else { return };
-    let (negotiated, export, inbox) = entered;
+    let Some(entered) = enter(&node, wire, &peer).await else { return };
+    let (negotiated, export, inbox, wire) = entered;
     let connection = open(&node, wire, peer, &negotiated, export);
     drop(negotiated);
     let listed = Listed(connection);
@@ -36,18 +36,18 @@ pub(crate) async fn serve(node: Rc<Node>, wire: Wire) {
 /// The handshake. Its state is gone when the transmission begins.
 async fn enter(
     node: &Rc<Node>,
-    wire: &Wire,
+    wire: Wire,
     peer: &str,
-) -> Option<(Box<Negotiated>, Rc<Export>, Inbox)> {
+) -> Option<(Box<Negotiated>, Rc<Export>, Inbox, Wire)> {
     let Some(inbox) = Inbox::with_len(&node.core, INBOX_SMALL_LEN) else {
         tracing::warn!(peer, "no memory for another connection");
         return None;
     };
-    let mut gate = Box::new(Gate { node, wire: wire.clone(), inbox });
+    let mut gate = Box::new(Gate { node, wire, inbox });
     let in_time = node.core.sleep(node.limits.handshake_ns);
     let outcome = Box::pin(race(gate.run(), in_time)).await;
     match outcome {
-        First::One(Ok((negotiated, export))) => Some((negotiated, export, gate.inbox)),
+        First::One(Ok((negotiated, export))) => Some((negotiated, export, gate.inbox, gate.wire)),
         First::One(Err(error)) => {
             tell(peer, &error);
             None
@@ -151,6 +151,9 @@ async fn send(connection: Rc<Connection>) {
             tracing::debug!(peer = connection.peer, %error, "cannot send");
             break;
         }
+    }
+    if connection.life.get() != Life::Dead {
+        connection.wire.goodbye().await;
     }
     connection.kill();
 }

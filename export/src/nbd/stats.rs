@@ -20,6 +20,8 @@ pub struct ExportCounts {
     pub flushes: u64,
     /// From the arrival of a request to the end of its work, by powers of two nanoseconds.
     pub latency: [u64; LATENCY_BUCKETS],
+    /// All of these times together, in nanoseconds.
+    pub latency_ns: u64,
 }
 
 impl Default for ExportCounts {
@@ -31,6 +33,7 @@ impl Default for ExportCounts {
             written_bytes: 0,
             flushes: 0,
             latency: [0; LATENCY_BUCKETS],
+            latency_ns: 0,
         }
     }
 }
@@ -41,6 +44,7 @@ impl ExportCounts {
     pub(crate) fn took(&mut self, ns: u64) {
         let bucket = (u64::BITS - ns.leading_zeros()) as usize;
         self.latency[bucket.min(LATENCY_BUCKETS - 1)] += 1;
+        self.latency_ns += ns;
     }
 
     /// The latency that `share` (0 to 1) of the requests do not exceed, in nanoseconds, rounded up

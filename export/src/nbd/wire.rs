@@ -5,12 +5,16 @@ use std::rc::Rc;
 use byway_engine::block::Payload;
 use byway_engine::net::{NetError, Stream};
 
+use super::tls::TlsStream;
+
 /// What requests come in by and replies leave by. One receive and one send may be under way at a
 /// time.
 #[derive(Clone)]
 pub(crate) enum Wire {
     /// Bytes as they are.
     Plain(Rc<Stream>),
+    /// Bytes under TLS. Its futures are boxed, so that those without it stay small.
+    Tls(Rc<TlsStream>),
 }
 
 impl Wire {
@@ -18,6 +22,7 @@ impl Wire {
     pub(crate) async fn receive(&self, payload: Payload) -> (Result<usize, NetError>, Payload) {
         match self {
             Wire::Plain(stream) => stream.receive(payload).await,
+            Wire::Tls(stream) => Box::pin(stream.receive(payload)).await,
         }
     }
 
@@ -25,20 +30,33 @@ impl Wire {
     pub(crate) async fn send(&self, payload: Payload) -> (Result<(), NetError>, Payload) {
         match self {
             Wire::Plain(stream) => stream.send(payload).await,
+            Wire::Tls(stream) => Box::pin(stream.send(payload)).await,
+        }
+    }
+
+    /// Says that nothing more is sent, where the stream has words for it.
+    pub(crate) async fn goodbye(&self) {
+        if let Wire::Tls(stream) = self {
+            stream.close().await;
         }
     }
 
     /// Ends both directions, so that what is under way comes back.
     pub(crate) fn shutdown(&self) {
-        let Wire::Plain(stream) = self;
-        if let Err(error) = stream.shutdown() {
+        if let Err(error) = self.stream().shutdown() {
             tracing::debug!(%error, "a stream that has ended already");
         }
     }
 
     /// Who is on the other side.
     pub(crate) fn peer(&self) -> String {
-        let Wire::Plain(stream) = self;
-        stream.peer_address().to_string()
+        self.stream().peer_address().to_string()
+    }
+
+    fn stream(&self) -> &Stream {
+        match self {
+            Wire::Plain(stream) => stream,
+            Wire::Tls(stream) => stream.stream(),
+        }
     }
 }

@@ -1,0 +1,248 @@
+//! The daemon as a process: checked, started, asked, reloaded and stopped, as service managers,
+//! monitoring systems and NBD clients do it.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+#![forbid(unsafe_code)]
+
+#[allow(dead_code, reason = "each test file needs a part of these helpers")]
+mod common;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use common::{Folder, byway};
+
+/// A daemon with a configuration in a folder, and what the service manager hears.
+struct Daemon {
+    child: Child,
+    out: BufReader<ChildStdout>,
+    manager: UnixDatagram,
+}
+
+impl Daemon {
+    fn start(folder: &Folder, config: &str) -> Daemon {
+        std::fs::write(folder.path("byway.toml"), config).unwrap();
+        let manager = UnixDatagram::bind(folder.path("notify")).unwrap();
+        manager.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let mut command = byway(&["serve", "--with-parent", "--config"]);
+        command.arg(folder.path("byway.toml")).env("NOTIFY_SOCKET", folder.path("notify"));
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let daemon = Daemon { child, out, manager };
+        daemon.hears("READY=1");
+        daemon
+    }
+
+    /// Waits for a message that begins so.
+    fn hears(&self, what: &str) -> String {
+        loop {
+            let mut bytes = [0; 4096];
+            let len = match self.manager.recv(&mut bytes) {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                received => received.unwrap(),
+            };
+            let text = String::from_utf8(bytes[..len].to_vec()).unwrap();
+            if text.starts_with(what) {
+                return text;
+            }
+        }
+    }
+
+    /// The next line that it prints.
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.out.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([name, &self.child.id().to_string()]).status();
+        assert!(status.unwrap().success());
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _gone = self.child.kill();
+        self.child.wait().unwrap();
+    }
+}
+
+fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{command:?}: {error}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn has(program: &str) -> bool {
+    let found = Command::new(program).arg("--version").output().is_ok();
+    if !found {
+        println!("{program} is not here: skipped");
+    }
+    found
+}
+
+fn status(folder: &Folder) -> serde_json::Value {
+    let control = folder.path("control.sock");
+    let text = run(byway(&["status", "--json", "--control"]).arg(control));
+    serde_json::from_str(&text).unwrap()
+}
+
+fn http(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn export(name: &str, uri: &str) -> String {
+    format!("[[export]]\nname = \"{name}\"\nuri = \"{uri}\"\n")
+}
+
+/// `[daemon]` with a control socket, and a listener for all exports.
+fn head(folder: &Folder) -> String {
+    let (control, socket) = (folder.path("control.sock"), folder.path("nbd.sock"));
+    format!(
+        "[daemon]\ncontrol = \"{}\"\nmemory = \"32m\"\nmetrics = \"127.0.0.1:0\"\n\
+         [limits]\ndrain = \"2s\"\n[[listen]]\naddress = \"unix:{}\"\n",
+        control.display(),
+        socket.display()
+    )
+}
+
+#[test]
+fn a_daemon_serves_tells_reloads_and_stops() {
+    let folder = Folder::new("serve");
+    let mut daemon = Daemon::start(&folder, &(head(&folder) + &export("one", "mem:8m")));
+    let uri = daemon.line();
+    assert!(uri.starts_with("nbd+unix:///one?socket="), "{uri}");
+    let metrics = daemon.line();
+    let metrics = metrics.strip_prefix("http://").unwrap().strip_suffix("/metrics").unwrap();
+    let mode = std::fs::metadata(folder.path("control.sock")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "the control socket is its owner's");
+    assert_eq!(status(&folder)["exports"][0]["size"], 8 << 20);
+
+    if has("nbdinfo") {
+        assert_eq!(run(Command::new("nbdinfo").args(["--size", &uri])).trim(), "8388608");
+        let (content, copied) = (vec![7; 8 << 20], folder.path("copy"));
+        std::fs::write(&copied, &content).unwrap();
+        run(Command::new("nbdcopy").arg(&copied).arg(&uri));
+        run(Command::new("nbdcopy").arg(&uri).arg(&copied));
+        assert!(std::fs::read(&copied).unwrap() == content, "what was written is read");
+        let page = http(metrics, "/metrics");
+        assert!(page.contains("byway_nbd_read_bytes_total{export=\"one\"} 8388608"), "{page}");
+        assert!(page.contains("byway_nbd_latency_seconds_count{export=\"one\"}"));
+        assert_eq!(status(&folder)["exports"][0]["read_bytes"], 8 << 20);
+    }
+
+    let more = head(&folder) + &export("two", "mem:4m") + &export("one", "mem:8m");
+    std::fs::write(folder.path("byway.toml"), more).unwrap();
+    daemon.signal("-HUP");
+    daemon.hears("RELOADING=1");
+    assert!(daemon.hears("READY=1").contains("2 exports"));
+    let names = |status: serde_json::Value| {
+        let all = status["exports"].as_array().unwrap().clone();
+        all.iter().map(|export| export["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(status(&folder)), ["one", "two"], "the first has stayed");
+
+    std::fs::write(folder.path("byway.toml"), "[[export]]\nname = 5").unwrap();
+    daemon.signal("-HUP");
+    assert!(daemon.hears("READY=1").contains("2 exports"), "a wrong one changes nothing");
+    std::fs::write(folder.path("byway.toml"), head(&folder) + &export("two", "mem:4m")).unwrap();
+    daemon.signal("-HUP");
+    assert!(daemon.hears("READY=1").contains("1 exports"));
+    assert_eq!(names(status(&folder)), ["two"]);
+
+    let text = run(byway(&["status", "--control"]).arg(folder.path("control.sock")));
+    assert!(text.contains("EXPORT") && text.contains("two"), "{text}");
+    daemon.signal("-TERM");
+    daemon.hears("STOPPING=1");
+    assert!(daemon.child.wait().unwrap().success(), "an end in order");
+    assert!(!folder.path("nbd.sock").exists(), "its socket is gone");
+}
+
+#[test]
+fn a_file_that_grows_is_told_with_what_qemu_needs() {
+    let folder = Folder::new("grows");
+    let disk = folder.file("disk", 1 << 20);
+    let config = head(&folder) + &export("disk", &common::file_uri(&disk));
+    let _daemon = Daemon::start(&folder, &config);
+    let text =
+        |folder: &Folder| run(byway(&["status", "--control"]).arg(folder.path("control.sock")));
+    assert!(!text(&folder).contains("QMP"));
+    let file = std::fs::File::options().write(true).open(&disk).unwrap();
+    file.set_len(2 << 20).unwrap();
+    if status(&folder)["exports"][0]["size"] == 2 << 20 {
+        let text = text(&folder);
+        assert!(text.contains("block_resize") && text.contains("2097152"), "{text}");
+    } else {
+        println!("the device does not look at its size again");
+    }
+}
+
+#[test]
+fn sockets_of_a_service_manager_are_taken_over() {
+    let folder = Folder::new("inherit");
+    let listener = UnixListener::bind(folder.path("given.sock")).unwrap();
+    let config = "[[listen]]\nsocket = \"nbd\"\n".to_owned() + &export("disk", "mem:1m");
+    std::fs::write(folder.path("byway.toml"), config).unwrap();
+    // The shell is the process that execs, so its number is that of the daemon.
+    let script =
+        "export LISTEN_PID=$$; exec \"$0\" serve --with-parent --config \"$1\" 3<&0 </dev/null";
+    let mut command = Command::new("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_byway")]).arg(folder.path("byway.toml"));
+    command.env("LISTEN_FDS", "1").env("LISTEN_FDNAMES", "nbd");
+    command.stdin(std::os::fd::OwnedFd::from(listener)).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.contains("given.sock"), "it says '{line}'");
+    if has("nbdinfo") {
+        assert_eq!(
+            run(Command::new("nbdinfo").args(["--size", line.trim_end()])).trim(),
+            "1048576"
+        );
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn the_example_is_right_and_a_wrong_one_is_told_in_full() {
+    let folder = Folder::new("check");
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/byway.toml");
+    let table = run(byway(&["config", "check"]).arg(&example));
+    assert!(table.contains("mem:64m") && table.contains("byway-example.sock"), "{table}");
+    // What is commented out is right too.
+    let text = std::fs::read_to_string(&example).unwrap();
+    let is_key = |line: &str| line.starts_with("# [") || line.split_once(" = ").is_some();
+    let whole: Vec<_> = text
+        .lines()
+        .map(|line| line.strip_prefix("# ").filter(|_| is_key(line)).unwrap_or(line))
+        .collect();
+    let whole = whole.join("\n");
+    let config = byway::daemon::config::Config::parse(&whole);
+    assert!(config.is_ok(), "{config:#?}");
+
+    let wrong = folder.path("wrong.toml");
+    std::fs::write(&wrong, "[[export]]\nname = \"a\"\nuri = \"floppy:\"\nx = 1\n").unwrap();
+    let output = byway(&["config", "check"]).arg(&wrong).output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(error.lines().count(), 2, "{error}");
+    assert!(
+        error.contains("wrong.toml:3: export 'a': uri") && error.contains("toml:4:"),
+        "{error}"
+    );
+    let output = byway(&["config", "check", "--json"]).arg(&wrong).output().unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&json["ok"], json["findings"].as_array().unwrap().len()), (&false.into(), 2));
+}
