@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use super::nbd::NbdCommand;
 use super::words::WordArgs;
 
 /// Shared storage for virtual machines, run from user space.
@@ -33,6 +34,11 @@ pub(crate) enum Command {
     Lun {
         #[command(subcommand)]
         command: LunCommand,
+    },
+    /// Attach NBD exports to the kernel, as /dev/nbdN
+    Nbd {
+        #[command(subcommand)]
+        command: NbdCommand,
     },
     /// See it all work on this machine, with nothing set up
     Demo(DemoArgs),

@@ -9,6 +9,7 @@ mod demo;
 mod failure;
 mod iscsi;
 mod lun;
+mod nbd;
 mod output;
 mod peers;
 mod target;
@@ -52,6 +53,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         },
         Command::Lun { command: LunCommand::Check(args) } => lun::check(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Nbd { command } => nbd::run(&command),
         Command::Target { command: TargetCommand::Serve(args) } => target::serve(&args),
         Command::Version => {
             let hash = byway_bench::machine::GIT_HASH;

@@ -7,6 +7,7 @@
 //! is over only when the device has given everything back; in the steady state nothing is allocated.
 
 mod config;
+pub mod kernel;
 mod right;
 mod right_file;
 

@@ -120,7 +120,10 @@ impl Control {
         Ok(Links { netlink, family: self.family.id, buffer })
     }
 
-    pub(super) fn connect(&mut self, connect: &Connect<'_>) -> Result<Result<(), Refusal>, SetupError> {
+    pub(super) fn connect(
+        &mut self,
+        connect: &Connect<'_>,
+    ) -> Result<Result<(), Refusal>, SetupError> {
         let request = connect.request(self.family.id);
         Ok(self.ask(&request)?.map(|_| ()))
     }

@@ -51,7 +51,7 @@ impl Link {
         let (flags, command) = (CommandFlags::NONE, Command::Disconnect);
         let request = Request { flags, command, cookie: 0, offset: 0, len: 0 };
         // A server that has gone away needs no farewell.
-        let _sent = request.encode_compact().map(|bytes| self.socket.write_all(&bytes));
+        let _sent = self.socket.write_all(&request.encode_compact());
     }
 }
 

@@ -81,7 +81,8 @@ impl Disk {
 
     /// True for a line of `/proc/swaps` about the device or one of its partitions.
     fn is_own(&self, line: &str) -> bool {
-        let rest = line.split_whitespace().next().and_then(|word| word.strip_prefix(&self.device()));
+        let rest =
+            line.split_whitespace().next().and_then(|word| word.strip_prefix(&self.device()));
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('p'))
     }
 
