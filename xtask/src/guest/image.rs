@@ -16,7 +16,7 @@ const MODULES: [&str; 3] = ["virtio_pci", "virtio_net", "configfs"];
 /// How names of archives end, after the process that has written them.
 const SUFFIX: &str = ".cpio";
 /// Folders that programs expect.
-const FOLDERS: [&str; 9] = [
+const FOLDERS: [&str; 10] = [
     "proc",
     "sys",
     "dev",
@@ -26,6 +26,7 @@ const FOLDERS: [&str; 9] = [
     "etc/iscsi",
     "etc/target/pr",
     "root",
+    "mnt",
 ];
 
 /// What a guest is to do, and with what.
@@ -36,10 +37,18 @@ pub(super) struct Recipe<'a> {
     pub(super) modules: &'a [&'a str],
     /// Programs of the packages, by their paths in them.
     pub(super) programs: &'a [&'a str],
+    /// Programs and libraries of the host, or built on it.
+    pub(super) host_programs: Vec<HostProgram>,
     /// Path and content.
     pub(super) files: Vec<(&'a str, String)>,
     /// Run by busybox's shell; its exit status is the guest's.
     pub(super) script: String,
+}
+
+/// A program that no package brings: where it lies here, and where it belongs there.
+pub(super) struct HostProgram {
+    pub(super) here: PathBuf,
+    pub(super) there: String,
 }
 
 /// Files that QEMU boots.
@@ -63,6 +72,9 @@ pub(super) fn build(recipe: &Recipe<'_>) -> Outcome<Image> {
     add_program(&mut archive, "bin/busybox", &sysroot)?;
     archive.link("bin/sh", "busybox");
     recipe.programs.iter().try_for_each(|path| add_program(&mut archive, path, &sysroot))?;
+    for program in &recipe.host_programs {
+        add(&mut archive, &program.here, &program.there, &sysroot)?;
+    }
     add_modules(&mut archive, recipe.modules, &sysroot)?;
     remove_stale(&folder);
     let initrd = folder.join(format!("{}-{}{SUFFIX}", recipe.name, std::process::id()));
@@ -90,9 +102,13 @@ impl Drop for Image {
 }
 
 fn add_program(archive: &mut Archive, path: &str, sysroot: &Sysroot) -> Outcome {
-    let here = sysroot.path.join(path);
-    archive.program(path, read(&here)?);
-    for (library, there) in libraries::of(&here, &sysroot.path)? {
+    add(archive, &sysroot.path.join(path), path, sysroot)
+}
+
+/// A program with its libraries.
+fn add(archive: &mut Archive, here: &Path, there: &str, sysroot: &Sysroot) -> Outcome {
+    archive.program(there, read(here)?);
+    for (library, there) in libraries::of(here, &sysroot.path)? {
         archive.program(&there, read(&library)?);
     }
     Ok(())

@@ -79,6 +79,7 @@ pub(super) fn run(login: &Login, command: &[String]) -> Outcome {
         name: "initiator",
         modules: &MODULES,
         programs: &PROGRAMS,
+        host_programs: vec![],
         files: vec![
             ("etc/iscsi/iscsid.conf", login.iscsid()?),
             ("etc/iscsi/initiatorname.iscsi", format!("InitiatorName={target}-guest\n")),

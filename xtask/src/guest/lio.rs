@@ -46,6 +46,7 @@ fn serve(chap: Option<&str>) -> Outcome<Served> {
         name: "lio",
         modules: &MODULES,
         programs: &[],
+        host_programs: vec![],
         files: vec![],
         script: script(chap)?,
     };
