@@ -15,7 +15,14 @@ use crate::error::SetupError;
 /// Bytes that hold any datagram of the kernel: a list in an attribute ends at 64 KiB.
 pub const NETLINK_DATAGRAM_MAX: usize = 72 << 10;
 
-/// A netlink socket. The kernel gives it an address with the first message.
+/// A message of no family that asks for nothing (`NLMSG_NOOP`, in the machine's byte order): its
+/// length of 16, its kind 1, and zeroes.
+const NOTHING: [u8; 16] = {
+    let (len, kind) = (16u32.to_ne_bytes(), 1u16.to_ne_bytes());
+    [len[0], len[1], len[2], len[3], kind[0], kind[1], 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+};
+
+/// A netlink socket.
 #[derive(Debug)]
 pub struct Netlink {
     socket: Socket,
@@ -29,6 +36,9 @@ impl Netlink {
     pub fn generic() -> Result<Netlink, SetupError> {
         let protocol = Protocol::from(libc::NETLINK_GENERIC);
         let socket = Socket::new(Domain::from(libc::AF_NETLINK), Type::DGRAM, Some(protocol));
+        // The kernel gives a socket an address with its first message. One without takes part in no
+        // multicast: it has the address of the kernel, and nobody hears himself.
+        let socket = socket.and_then(|socket| socket.send(&NOTHING).map(|_| socket));
         let socket = socket.map_err(|cause| {
             let remedy = match cause.raw_os_error() {
                 Some(libc::EMFILE | libc::ENFILE) => "raise the limit of open files (ulimit -n)",

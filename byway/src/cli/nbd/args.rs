@@ -32,11 +32,11 @@ Examples:
   byway nbd attach 'nbd+unix:///disk?socket=/run/byway/nbd.sock' /dev/nbd0 --watch --timeout 60s
 
 The two times:
-  A request that takes longer than --timeout is sent again on another connection, while the server may
-  still be at work on the first one. So it has to be longer than the storage behind the server takes to
-  recover. Requests that were in flight when the server was killed are sent again only after it, too
-  (a server that is stopped answers them first): shorter means a shorter pause then.
-  While no connection is left, requests wait for --dead-timeout and fail only then.
+  A request that takes longer than --timeout is sent again on another connection, while the
+  server may still be at work on the first one. So it has to be longer than the storage behind
+  the server takes to recover. What was in flight when a server was killed is sent again only
+  after that time, too: shorter means a shorter pause then. A server that is stopped answers
+  everything first. While no connection is left, requests wait for --dead-timeout and then fail.
 
 As a service, --watch says READY=1 to systemd (Type=notify) when the device is there.";
 
