@@ -20,6 +20,7 @@ pub mod magic;
 pub mod option;
 pub mod reply;
 pub mod request;
+pub mod server;
 
 mod text;
 
