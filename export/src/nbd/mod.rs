@@ -8,7 +8,6 @@
 //! is over only when the device has given everything back; in the steady state nothing is allocated.
 
 mod config;
-pub mod kernel;
 mod connection;
 mod errno;
 mod execute;
@@ -16,6 +15,7 @@ mod export;
 mod handshake;
 mod housekeeping;
 mod incoming;
+pub mod kernel;
 mod node;
 mod outgoing;
 mod right;

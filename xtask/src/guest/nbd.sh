@@ -48,7 +48,8 @@ refused() {
 }
 
 size_is() { [ "$(cat /sys/block/nbd0/size)" = "$1" ]; }
-log_has() { grep -q "$1" $log; }
+count() { grep -c "$1" $log; }
+log_has() { [ "$(count "$1")" -ge "${2:-1}" ]; }
 
 write_file() {
     dd if=/dev/urandom of=/mnt/$1 bs=64k count=8 conv=fsync 2>/dev/null || fail "write of $1" 20
@@ -110,7 +111,13 @@ byway nbd attach "$export" $device || fail "attaching again" 17
 write_files c 4
 echo "@@TAKEN_UP $(now)"
 
+# Only connections of its own can be made new by a watcher: these are, after the next restart.
 watch
+until_true 100 log_has 'already' 2 || fail "the device was not taken up again" 18
+replaced=$(count 'were replaced')
+kill -9 $server
+serve
+until_true 100 log_has 'were replaced' $((replaced + 1)) || fail "nothing was replaced" 18
 truncate -s 96M $disk
 until_true 200 size_is 196608 || fail "the device did not grow" 18
 resize2fs $device >/dev/null || fail "resize2fs" 18

@@ -7,6 +7,7 @@ use byway_proto::netlink::nbd::{Connect, Order};
 
 use super::control::{Control, Links};
 use super::dial::{Link, dial};
+use super::held::Held;
 use super::terms::Terms;
 use super::{Backend, Disk};
 
@@ -14,6 +15,12 @@ use super::{Backend, Disk};
 pub const CONNECTIONS_MAX: u32 = 16;
 /// Silent spans after which the export's size is looked at.
 const LOOK_EVERY: u32 = 2;
+/// How long a look at the driver's progress waits for the next one.
+const STEP: Duration = Duration::from_millis(20);
+/// Looks for a moment without requests, before links end that have some.
+const IDLE_LOOKS: u32 = 100;
+/// Looks for the ends of links, and for each to be seen by the driver.
+const END_LOOKS: u32 = 250;
 const SECTOR: u64 = 512;
 
 /// What is to be attached where, and how.
@@ -69,6 +76,9 @@ pub struct Attachment {
     backend: String,
     connections: u32,
     size: u64,
+    /// A size that could not be followed: once is enough.
+    unfollowed: Option<u64>,
+    held: Held,
     was_attached: bool,
     /// Sockets may be dead.
     is_hurt: bool,
@@ -101,6 +111,8 @@ impl Attachment {
             backend: config.backend.to_string(),
             connections: connections(&config, &terms)?,
             size: first.opened.size,
+            unfollowed: None,
+            held: Held::default(),
             is_hurt: was_attached,
             silent_spans: 0,
             config,
@@ -176,9 +188,10 @@ impl Attachment {
     /// Where the driver does not answer.
     pub fn restore(&mut self) -> Result<Tended, SetupError> {
         self.links.drain();
+        self.held.forget_ended();
         let (mut restored, mut size) = (0, self.size);
         while restored < CONNECTIONS_MAX {
-            let link = match dial(&self.config.backend).and_then(|link| self.checked(link)) {
+            let link = match self.dial_checked() {
                 Ok(link) => link,
                 Err(why) => return Ok(Tended::Waiting(why)),
             };
@@ -204,7 +217,7 @@ impl Attachment {
     fn connect(&mut self, first: Link) -> Result<(), SetupError> {
         let mut links = vec![first];
         for _ in 1..self.connections {
-            links.push(dial(&self.config.backend).and_then(|link| self.checked(link))?);
+            links.push(self.dial_checked()?);
         }
         let sockets: Vec<_> = links.iter().map(Link::descriptor).collect();
         let connect = Connect {
@@ -218,11 +231,14 @@ impl Attachment {
             backend: &self.backend,
         };
         let connected = self.control.connect(&connect)?;
-        connected.map_err(|refusal| refusal.explain(self.disk().device()))
+        connected.map_err(|refusal| refusal.explain(self.disk().device()))?;
+        links.into_iter().for_each(|link| self.held.add(link));
+        Ok(())
     }
 
     /// A link to an export that does what the kernel was told.
-    fn checked(&self, link: Link) -> Result<Link, SetupError> {
+    fn dial_checked(&self) -> Result<Link, SetupError> {
+        let link = dial(&self.config.backend)?;
         let terms = Terms::of(&link.opened, self.config.read_only);
         match terms.map(|terms| self.terms.unmet_by(&terms)) {
             Ok(None) => Ok(link),
@@ -237,7 +253,9 @@ impl Attachment {
         let done = self.control.order(&order)?;
         done.map_err(|refusal| refusal.explain(self.disk().device()))?;
         let is_taken = link.is_taken();
-        if !is_taken {
+        if is_taken {
+            self.held.add(link);
+        } else {
             link.leave();
         }
         Ok(is_taken)
@@ -250,17 +268,77 @@ impl Attachment {
 
     /// Gives the device the size of its export. No socket is dead here: what is in flight ends.
     fn follow(&mut self, size: u64) -> Result<Tended, SetupError> {
-        if self.is_same_size(size) {
+        if self.is_same_size(size) || self.unfollowed == Some(size) {
             return Ok(Tended::Quiet);
+        }
+        if !self.held.knows(size, self.connections) {
+            if !self.held.is_whole(self.connections) {
+                self.unfollowed = Some(size);
+                return Ok(Tended::NotResized(self.foreign_links(size)));
+            }
+            if let Some(why) = self.renew()? {
+                return Ok(Tended::Waiting(why));
+            }
         }
         let from = self.size;
         let order = Order::Resize { index: self.config.index, size, backend: &self.backend };
         if let Err(refusal) = self.control.order(&order)? {
+            self.unfollowed = Some(size);
             return Ok(Tended::NotResized(refusal.explain(self.disk().device())));
         }
         self.size = size;
         self.tune();
         Ok(Tended::Resized { from, to: size })
+    }
+
+    /// Puts new links in the place of all, which know the export's size of now. The error is the
+    /// server's, whose links are all dead then.
+    fn renew(&mut self) -> Result<Option<SetupError>, SetupError> {
+        self.wait_until(IDLE_LOOKS, |own| own.disk().is_idle());
+        self.held.end_sending();
+        self.wait_until(END_LOOKS, |own| own.held.have_ended());
+        self.held.end();
+        self.is_hurt = true;
+        for _ in 0..self.connections {
+            // The driver needs a moment to see that a link has ended.
+            for look in 0..END_LOOKS {
+                let link = match self.dial_checked() {
+                    Ok(link) => link,
+                    Err(why) => return Ok(Some(why)),
+                };
+                if self.replace(link)? || look + 1 == END_LOOKS {
+                    break;
+                }
+                self.links.wait(self.config.index, STEP);
+            }
+        }
+        self.links.drain();
+        if self.held.is_whole(self.connections) {
+            self.is_hurt = false;
+            return Ok(None);
+        }
+        let (problem, remedy) = ("old connections do not end", "see dmesg for the driver's reason");
+        Ok(Some(SetupError::new(self.disk().device(), problem, remedy)))
+    }
+
+    fn wait_until(&mut self, looks: u32, condition: impl Fn(&Attachment) -> bool) {
+        for _ in 0..looks {
+            if condition(self) {
+                return;
+            }
+            // Waits for what comes while it waits.
+            self.links.wait(self.config.index, STEP);
+        }
+    }
+
+    /// Why the size cannot be followed: links of another process cannot be ended from here.
+    fn foreign_links(&self, size: u64) -> SetupError {
+        let problem = format!(
+            "the export has {size} bytes, and connections that another process made know {} alone",
+            self.size
+        );
+        let remedy = "restart the server while this watches, or detach and attach again";
+        SetupError::new(self.disk().device(), problem, remedy)
     }
 
     fn tune(&self) {

@@ -5,6 +5,8 @@
 //! server whose host has vanished is noticed by links that have nothing to do.
 
 use std::io::{self, Read, Write};
+use std::mem::MaybeUninit;
+use std::net::Shutdown;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
@@ -24,6 +26,8 @@ const STEP: Duration = Duration::from_secs(10);
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_PROBES: u32 = 4;
+/// `MSG_PEEK | MSG_DONTWAIT`.
+const PEEK_AT_ONCE: i32 = 0x02 | 0x40;
 /// The longest reply of a server, and more.
 const BUFFER_LEN: usize = 64 << 10;
 
@@ -44,6 +48,27 @@ impl Link {
     /// Whether the driver uses the socket: it sets its own time limit on those that it takes.
     pub(super) fn is_taken(&self) -> bool {
         matches!(self.socket.write_timeout(), Ok(Some(_)))
+    }
+
+    /// Whether the server has ended the connection, or anything else has. Takes nothing away from
+    /// the driver, which reads from the same socket.
+    pub(super) fn has_ended(&self) -> bool {
+        let mut byte = [MaybeUninit::uninit()];
+        match self.socket.recv_with_flags(&mut byte, PEEK_AT_ONCE) {
+            Ok(len) => len == 0,
+            Err(cause) => cause.kind() != io::ErrorKind::WouldBlock,
+        }
+    }
+
+    /// Sends no more: the server answers what it has, and ends the connection.
+    pub(super) fn end_sending(&self) {
+        // Where it has ended already, there is nothing to end.
+        let _ended = self.socket.shutdown(Shutdown::Write);
+    }
+
+    /// Ends the connection, whatever is in flight.
+    pub(super) fn end(&self) {
+        let _ended = self.socket.shutdown(Shutdown::Both);
     }
 
     /// Ends a connection that nobody has taken over, as the protocol wants it.

@@ -50,6 +50,11 @@ impl Disk {
         self.read("queue/max_sectors_kb")?.parse().ok()
     }
 
+    /// Whether no request is on its way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.read("inflight").is_some_and(|line| line.split_whitespace().all(|word| word == "0"))
+    }
+
     /// What uses it: where it is mounted, or what lies on it; nothing where it is free.
     pub fn user(&self) -> Option<String> {
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();

@@ -11,6 +11,7 @@ mod backend;
 mod control;
 mod dial;
 mod disk;
+mod held;
 mod terms;
 #[cfg(test)]
 mod tests;
