@@ -33,6 +33,8 @@ const FOLDERS: [&str; 10] = [
 pub(super) struct Recipe<'a> {
     /// Names the files of this guest.
     pub(super) name: &'a str,
+    /// The guest's memory; what it consists of lies there, too.
+    pub(super) memory_mib: u32,
     /// Loaded before the script starts, each after what it needs.
     pub(super) modules: &'a [&'a str],
     /// Programs of the packages, by their paths in them.
@@ -51,8 +53,12 @@ pub(super) struct HostProgram {
     pub(super) there: String,
 }
 
-/// Files that QEMU boots.
+/// Memory of a guest that needs no more than others, in MiB.
+pub(super) const MEMORY_MIB: u32 = 384;
+
+/// Files that QEMU boots, and the memory that they need.
 pub(super) struct Image {
+    pub(super) memory_mib: u32,
     pub(super) kernel: PathBuf,
     pub(super) initrd: PathBuf,
 }
@@ -79,7 +85,8 @@ pub(super) fn build(recipe: &Recipe<'_>) -> Outcome<Image> {
     remove_stale(&folder);
     let initrd = folder.join(format!("{}-{}{SUFFIX}", recipe.name, std::process::id()));
     std::fs::write(&initrd, archive.bytes()).map_err(|e| format!("{}: {e}", initrd.display()))?;
-    Ok(Image { kernel: kernel::vmlinux(&folder, &sysroot)?, initrd })
+    let kernel = kernel::vmlinux(&folder, &sysroot)?;
+    Ok(Image { memory_mib: recipe.memory_mib, kernel, initrd })
 }
 
 /// Archives that a killed process has left.

@@ -77,6 +77,7 @@ pub(super) fn run(login: &Login, command: &[String]) -> Outcome {
     let target = login.target.as_str();
     let recipe = Recipe {
         name: "initiator",
+        memory_mib: image::MEMORY_MIB,
         modules: &MODULES,
         programs: &PROGRAMS,
         host_programs: vec![],

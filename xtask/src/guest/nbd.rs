@@ -19,6 +19,8 @@ use super::network::Network;
 
 const MODULES: [&str; 3] = ["crc32c_generic", "ext4", "nbd"];
 const SCRIPT: &str = include_str!("nbd.sh");
+/// A server pins 256 MiB, and one that was killed gives them back when its successor has begun.
+const MEMORY_MIB: u32 = 1024;
 /// Programs of the host: e2fsprogs brings them.
 const E2FSPROGS: [&str; 3] = ["mkfs.ext4", "e2fsck", "resize2fs"];
 /// What the script says on its way.
@@ -68,6 +70,7 @@ pub(super) fn run(server: Server) -> Outcome {
     let script = SCRIPT.replace("@SOCKET_SERVER@", at_socket).replace("@PORT_SERVER@", at_port);
     let recipe = Recipe {
         name: "nbd",
+        memory_mib: MEMORY_MIB,
         modules: &MODULES,
         programs: &[],
         host_programs: programs,

@@ -75,6 +75,7 @@ serve
 watch
 until_true 200 log_has '^/dev/nbd0: ' || fail "nothing was attached" 13
 until_true 50 size_is 131072 || fail "the size is $(cat /sys/block/nbd0/size) sectors" 13
+dmesg -n 8
 [ "$(cat $queue/max_sectors_kb)" = 1024 ] || fail "max_sectors_kb: $(cat $queue/max_sectors_kb)" 14
 byway nbd list --json | grep -q 'socket=/run/nbd.sock' || fail "not in the list" 14
 refused 'in use by nbd+unix:///disk' byway nbd attach "nbd+unix:///other?socket=$socket" $device

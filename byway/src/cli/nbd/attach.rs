@@ -19,6 +19,8 @@ const NS_PER_S: u64 = 1_000_000_000;
 const SPAN: Duration = Duration::from_secs(1);
 /// The same while the server is away.
 const AWAY_SPAN: Duration = Duration::from_millis(200);
+/// The spans for which a device that was there is tended.
+const HEAL_SPANS: u32 = 2;
 
 pub(super) fn run(args: &AttachArgs) -> Result<(), Failure> {
     let config = config(args)?;
@@ -29,12 +31,19 @@ pub(super) fn run(args: &AttachArgs) -> Result<(), Failure> {
         notify::ready(&line);
         return watch(&mut attachment);
     }
-    // A device that was there may have lost its server.
-    match attachment.was_attached().then(|| attachment.restore()).transpose()? {
-        Some(Tended::Waiting(why)) => Err(Failure::failed(why.to_string())),
-        Some(tended) => tell(&attachment, &tended),
-        None => Ok(()),
+    if attachment.was_attached() { heal(&mut attachment) } else { Ok(()) }
+}
+
+/// Replaces what has died of a device that was there; and what is about to die, since the kernel may
+/// be at work on the end of a server that was killed.
+fn heal(attachment: &mut Attachment) -> Result<(), Failure> {
+    for _ in 0..HEAL_SPANS {
+        match attachment.tend(SPAN)? {
+            Tended::Waiting(why) => return Err(Failure::failed(why.to_string())),
+            tended => tell(attachment, &tended)?,
+        }
     }
+    Ok(())
 }
 
 fn config(args: &AttachArgs) -> Result<AttachConfig, Failure> {
