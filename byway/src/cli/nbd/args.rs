@@ -23,7 +23,10 @@ kernel's module has to be loaded (modprobe nbd nbds_max=16).
 With --watch it stays, connects again when the server was restarted, and makes the device follow the \
 size of the export. Ending it leaves the device as it is; the same command takes it up again, also \
 after the watching process was killed. Without anybody who watches, a device whose server was \
-restarted stays dead, until the same command is run again.";
+restarted stays dead, until the same command is run again.
+
+A device grows behind new connections alone, which know the new size: the watcher makes them where \
+it has made the old ones, too. Where another process did, it waits for the server's next restart.";
 
 const ATTACH_EXAMPLES: &str = "\
 Examples:

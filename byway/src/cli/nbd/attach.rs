@@ -114,7 +114,8 @@ fn tell(attachment: &Attachment, tended: &Tended) -> Result<(), Failure> {
     let device = attachment.disk().device();
     let line = match tended {
         Tended::Quiet => return Ok(()),
-        Tended::Restored(count) => format!("{device}: {count} dead connections were replaced"),
+        Tended::Restored(1) => format!("{device}: replaced a dead connection"),
+        Tended::Restored(count) => format!("{device}: replaced {count} dead connections"),
         Tended::Resized { from, to } => {
             format!("{device}: {} instead of {}", show_size(*to), show_size(*from))
         }

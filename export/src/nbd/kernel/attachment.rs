@@ -202,6 +202,10 @@ impl Attachment {
             restored += 1;
         }
         self.is_hurt = false;
+        if restored > 0 {
+            // What links of others did not allow, new ones may.
+            self.unfollowed = None;
+        }
         if restored > 0 && self.is_same_size(size) {
             return Ok(Tended::Restored(restored));
         }
