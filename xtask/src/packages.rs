@@ -34,9 +34,15 @@ pub(crate) const PACKAGES: &[Package] = &[
         program: "iscsi-inq",
         used_by: &["iSCSI tests with libiscsi's tools", "guest"],
     },
-    Package { name: "qemu-system-x86", program: "qemu-system-x86_64", used_by: &["guest"] },
-    Package { name: "xz-utils", program: "xz", used_by: &["guest"] },
-    Package { name: "iproute2", program: "ip", used_by: &["guest"] },
+    Package {
+        name: "qemu-system-x86",
+        program: "qemu-system-x86_64",
+        used_by: &["guest", "guest-nbd"],
+    },
+    Package { name: "xz-utils", program: "xz", used_by: &["guest", "guest-nbd"] },
+    Package { name: "e2fsprogs", program: "mkfs.ext4", used_by: &["guest-nbd"] },
+    Package { name: "binutils", program: "strip", used_by: &["guest-nbd"] },
+    Package { name: "iproute2", program: "ip", used_by: &["guest", "guest-nbd"] },
 ];
 
 /// Packages above with a service that would listen on every address of the machine, and its name:

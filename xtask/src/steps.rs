@@ -128,6 +128,12 @@ pub(crate) const TESTS: &[Step] = &[
         action: Action::Own(guest::check),
     },
     Step {
+        name: "guest-nbd",
+        what: "the kernel's NBD driver before our server, in an emulated guest",
+        needs: guest::NBD_NEEDS,
+        action: Action::Own(guest::check_nbd),
+    },
+    Step {
         name: "asan",
         what: "buffers, regions and operations in flight under AddressSanitizer",
         needs: &[],

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use super::nbd::NbdCommand;
 use super::words::WordArgs;
 
 /// Shared storage for virtual machines, run from user space.
@@ -41,6 +42,11 @@ pub(crate) enum Command {
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
+    },
+    /// Attach NBD exports to the kernel, as /dev/nbdN
+    Nbd {
+        #[command(subcommand)]
+        command: NbdCommand,
     },
     /// See it all work on this machine, with nothing set up
     Demo(DemoArgs),

@@ -13,6 +13,7 @@ mod iscsi;
 mod log;
 mod lun;
 mod node;
+mod nbd;
 mod output;
 mod peers;
 mod place;
@@ -70,6 +71,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Demo(args) => demo::run(&args),
         Command::Serve(args) => serve::run(&args, None, None),
         Command::Status(args) => status::run(&args),
+        Command::Nbd { command } => nbd::run(&command),
         Command::Export(args) => export::run(&args),
         Command::Target { command: TargetCommand::Serve(args) } => target::serve(&args),
         Command::Version => {

@@ -3,7 +3,7 @@
 //! Invariant: what a request points into goes with it into its slot (see [`Ops::start`]) and comes
 //! back with its completion; where there is no slot, nothing is lost.
 
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 
 use io_uring::{cqueue, opcode};
@@ -114,17 +114,26 @@ pub(super) fn receive_multishot(
 /// SO_RCVLOWAT, which has no safe wrapper.
 pub(super) fn set_low_water(socket: &Socket, bytes: u32) -> std::io::Result<()> {
     let value = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
+    set_int(socket.fd().0, libc::SOL_SOCKET, libc::SO_RCVLOWAT, value)
+}
+
+/// NETLINK_ADD_MEMBERSHIP, which has no safe wrapper either.
+pub(super) fn join_netlink_group(socket: &socket2::Socket, group: u32) -> std::io::Result<()> {
+    // The kernel reads the number as an unsigned one again.
+    let value = group.cast_signed();
+    set_int(socket.as_raw_fd(), libc::SOL_NETLINK, libc::NETLINK_ADD_MEMBERSHIP, value)
+}
+
+fn set_int(
+    fd: RawFd,
+    level: libc::c_int,
+    name: libc::c_int,
+    value: libc::c_int,
+) -> std::io::Result<()> {
     let len = size_of::<libc::c_int>() as libc::socklen_t;
-    // SAFETY: the descriptor is open, and the kernel reads `len` bytes of a value that outlives the
-    // call.
-    let result = unsafe {
-        libc::setsockopt(
-            socket.fd().0,
-            libc::SOL_SOCKET,
-            libc::SO_RCVLOWAT,
-            std::ptr::from_ref(&value).cast(),
-            len,
-        )
-    };
+    let value_at = std::ptr::from_ref(&value).cast();
+    // SAFETY: the callers' sockets keep the descriptor open, and the kernel reads `len` bytes of a
+    // value that outlives the call.
+    let result = unsafe { libc::setsockopt(fd, level, name, value_at, len) };
     if result == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
 }

@@ -108,6 +108,10 @@ impl Export {
     /// The export, as a client that comes now is to see it.
     pub(crate) fn info(&self) -> ExportInfo {
         use TransmissionFlags as Flags;
+        // A file that has grown says so when it is asked; others tell their new size themselves.
+        if let Err(error) = self.config.device.rescan() {
+            tracing::warn!(export = self.config.name, %error, "its size may be an old one");
+        }
         let device = self.config.device.info();
         let is_read_only = self.config.read_only || device.read_only;
         let flags = Flags::SEND_FLUSH

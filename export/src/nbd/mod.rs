@@ -16,6 +16,7 @@ mod export;
 mod handshake;
 mod housekeeping;
 mod incoming;
+pub mod kernel;
 mod node;
 mod outgoing;
 mod right;

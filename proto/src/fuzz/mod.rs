@@ -13,6 +13,7 @@ mod login;
 mod nbd_server;
 mod nbd_wire;
 mod nbd_client;
+mod nbd_netlink;
 mod negotiate;
 mod pdu;
 mod scsi;
@@ -28,6 +29,7 @@ pub use login::{login_initiator, login_target};
 pub use nbd_server::{nbd_handshake_server, nbd_requests};
 pub use nbd_wire::nbd_wire;
 pub use nbd_client::{nbd_client_handshake, nbd_client_replies};
+pub use nbd_netlink::nbd_netlink;
 pub use negotiate::negotiate;
 pub use pdu::pdu;
 pub use scsi::{cdb, reservations, scsi_data, sense};
@@ -43,6 +45,7 @@ pub type Door = fn(&[u8]);
 /// All doors, by the names of their fuzz targets, in order.
 pub const DOORS: [(&str, Door); 18] = [
 pub const DOORS: [(&str, Door); 17] = [
+pub const DOORS: [(&str, Door); 16] = [
     ("cdb", cdb),
     ("chap", chap),
     ("discovery", discovery),
@@ -55,6 +58,7 @@ pub const DOORS: [(&str, Door); 17] = [
     ("nbd_wire", nbd_wire),
     ("nbd_client_handshake", nbd_client_handshake),
     ("nbd_client_replies", nbd_client_replies),
+    ("nbd_netlink", nbd_netlink),
     ("negotiate", negotiate),
     ("pdu", pdu),
     ("reservations", reservations),

@@ -16,7 +16,7 @@ use super::network::{Network, TAP};
 use super::tsc;
 
 const QEMU: &str = "-nodefaults -no-user-config -M q35 -accel tcg,thread=multi,tb-size=256 \
-    -cpu max -smp 2 -m 384 -display none -serial stdio -monitor none -no-reboot \
+    -cpu max -smp 2 -display none -serial stdio -monitor none -no-reboot \
     -device isa-debug-exit,iobase=0x501,iosize=1 -device virtio-net-pci,netdev=n0";
 const CMDLINE: &str = "console=ttyS0 quiet panic=-1 mitigations=off nokaslr random.trust_cpu=on";
 
@@ -31,7 +31,7 @@ impl Guest {
     pub(super) fn start(image: &Image, network: &Network) -> Outcome<Guest> {
         let clock = tsc::khz().map(|khz| format!(" tsc=reliable tsc_early_khz={khz}"));
         let mut qemu = network.program("qemu-system-x86_64");
-        qemu.args(QEMU.split_whitespace());
+        qemu.args(QEMU.split_whitespace()).args(["-m", &image.memory_mib.to_string()]);
         qemu.args(["-netdev", &format!("tap,id=n0,ifname={TAP},script=no,downscript=no")]);
         qemu.arg("-kernel").arg(&image.kernel).arg("-initrd").arg(&image.initrd);
         qemu.args(["-append", &format!("{CMDLINE}{}", clock.unwrap_or_default())]);

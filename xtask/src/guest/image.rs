@@ -16,7 +16,7 @@ const MODULES: [&str; 3] = ["virtio_pci", "virtio_net", "configfs"];
 /// How names of archives end, after the process that has written them.
 const SUFFIX: &str = ".cpio";
 /// Folders that programs expect.
-const FOLDERS: [&str; 9] = [
+const FOLDERS: [&str; 10] = [
     "proc",
     "sys",
     "dev",
@@ -26,24 +26,39 @@ const FOLDERS: [&str; 9] = [
     "etc/iscsi",
     "etc/target/pr",
     "root",
+    "mnt",
 ];
 
 /// What a guest is to do, and with what.
 pub(super) struct Recipe<'a> {
     /// Names the files of this guest.
     pub(super) name: &'a str,
+    /// The guest's memory; what it consists of lies there, too.
+    pub(super) memory_mib: u32,
     /// Loaded before the script starts, each after what it needs.
     pub(super) modules: &'a [&'a str],
     /// Programs of the packages, by their paths in them.
     pub(super) programs: &'a [&'a str],
+    /// Programs and libraries of the host, or built on it.
+    pub(super) host_programs: Vec<HostProgram>,
     /// Path and content.
     pub(super) files: Vec<(&'a str, String)>,
     /// Run by busybox's shell; its exit status is the guest's.
     pub(super) script: String,
 }
 
-/// Files that QEMU boots.
+/// A program that no package brings: where it lies here, and where it belongs there.
+pub(super) struct HostProgram {
+    pub(super) here: PathBuf,
+    pub(super) there: String,
+}
+
+/// Memory of a guest that needs no more than others, in MiB.
+pub(super) const MEMORY_MIB: u32 = 384;
+
+/// Files that QEMU boots, and the memory that they need.
 pub(super) struct Image {
+    pub(super) memory_mib: u32,
     pub(super) kernel: PathBuf,
     pub(super) initrd: PathBuf,
 }
@@ -63,11 +78,15 @@ pub(super) fn build(recipe: &Recipe<'_>) -> Outcome<Image> {
     add_program(&mut archive, "bin/busybox", &sysroot)?;
     archive.link("bin/sh", "busybox");
     recipe.programs.iter().try_for_each(|path| add_program(&mut archive, path, &sysroot))?;
+    for program in &recipe.host_programs {
+        add(&mut archive, &program.here, &program.there, &sysroot)?;
+    }
     add_modules(&mut archive, recipe.modules, &sysroot)?;
     remove_stale(&folder);
     let initrd = folder.join(format!("{}-{}{SUFFIX}", recipe.name, std::process::id()));
     std::fs::write(&initrd, archive.bytes()).map_err(|e| format!("{}: {e}", initrd.display()))?;
-    Ok(Image { kernel: kernel::vmlinux(&folder, &sysroot)?, initrd })
+    let kernel = kernel::vmlinux(&folder, &sysroot)?;
+    Ok(Image { memory_mib: recipe.memory_mib, kernel, initrd })
 }
 
 /// Archives that a killed process has left.
@@ -90,9 +109,13 @@ impl Drop for Image {
 }
 
 fn add_program(archive: &mut Archive, path: &str, sysroot: &Sysroot) -> Outcome {
-    let here = sysroot.path.join(path);
-    archive.program(path, read(&here)?);
-    for (library, there) in libraries::of(&here, &sysroot.path)? {
+    add(archive, &sysroot.path.join(path), path, sysroot)
+}
+
+/// A program with its libraries.
+fn add(archive: &mut Archive, here: &Path, there: &str, sysroot: &Sysroot) -> Outcome {
+    archive.program(there, read(here)?);
+    for (library, there) in libraries::of(here, &sysroot.path)? {
         archive.program(&there, read(&library)?);
     }
     Ok(())

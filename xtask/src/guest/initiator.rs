@@ -77,8 +77,10 @@ pub(super) fn run(login: &Login, command: &[String]) -> Outcome {
     let target = login.target.as_str();
     let recipe = Recipe {
         name: "initiator",
+        memory_mib: image::MEMORY_MIB,
         modules: &MODULES,
         programs: &PROGRAMS,
+        host_programs: vec![],
         files: vec![
             ("etc/iscsi/iscsid.conf", login.iscsid()?),
             ("etc/iscsi/initiatorname.iscsi", format!("InitiatorName={target}-guest\n")),

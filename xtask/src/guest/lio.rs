@@ -44,8 +44,10 @@ fn script(chap: Option<&str>) -> Outcome<String> {
 fn serve(chap: Option<&str>) -> Outcome<Served> {
     let recipe = Recipe {
         name: "lio",
+        memory_mib: image::MEMORY_MIB,
         modules: &MODULES,
         programs: &[],
+        host_programs: vec![],
         files: vec![],
         script: script(chap)?,
     };

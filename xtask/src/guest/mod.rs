@@ -1,4 +1,5 @@
-//! `cargo xtask guest`: a throw-away guest with Debian's kernel, to meet the kernel's own iSCSI.
+//! `cargo xtask guest`: a throw-away guest with Debian's kernel, to meet the kernel's own iSCSI
+//! and its NBD driver.
 //!
 //! QEMU emulates the processor (no KVM), boots an initramfs that is put together here and ends with
 //! the status of the guest's script. Guest and programs of the host meet in a network namespace of
@@ -19,6 +20,7 @@ mod kernel;
 mod libraries;
 mod lio;
 mod modules;
+mod nbd;
 mod network;
 mod newc;
 mod own;
@@ -28,7 +30,7 @@ mod tsc;
 
 /// How long a guest may take, from its start to the end of its script.
 const TIMEOUT: Duration = Duration::from_secs(110);
-/// What every guest needs on the host.
+/// What the guests for iSCSI need on the host.
 pub(crate) const NEEDS: &[Need] = &[
     Need::Root,
     Need::Tap,
@@ -38,6 +40,17 @@ pub(crate) const NEEDS: &[Need] = &[
     Need::Program("dpkg-deb"),
     Need::Program("tgtd"),
     Need::Program("iscsi-inq"),
+];
+/// What the guest with the NBD driver needs.
+pub(crate) const NBD_NEEDS: &[Need] = &[
+    Need::Root,
+    Need::Tap,
+    Need::Program("qemu-system-x86_64"),
+    Need::Program("ip"),
+    Need::Program("xz"),
+    Need::Program("dpkg-deb"),
+    Need::Program("mkfs.ext4"),
+    Need::Program("strip"),
 ];
 
 #[derive(ClapArgs)]
@@ -67,10 +80,17 @@ enum Mode {
         #[arg(last = true)]
         command: Vec<String>,
     },
+    /// A guest whose kernel attaches an NBD export, and keeps it while its server is killed
+    Nbd {
+        /// Whose server
+        #[arg(long, default_value = "byway")]
+        server: nbd::Server,
+    },
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
-    if let Some(reason) = NEEDS.iter().find_map(Need::missing) {
+    let needs = if let Mode::Nbd { .. } = args.mode { NBD_NEEDS } else { NEEDS };
+    if let Some(reason) = needs.iter().find_map(Need::missing) {
         println!("guest: skipped: {reason}");
         return Ok(());
     }
@@ -79,6 +99,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         Mode::Lio { chap, command } if command.is_empty() => lio::stay(chap.as_deref()),
         Mode::Lio { chap, command } => lio::with_command(chap.as_deref(), command),
         Mode::Initiator { login, command } => initiator::run(login, command),
+        Mode::Nbd { server } => nbd::run(*server),
     }
 }
 
@@ -93,6 +114,15 @@ pub(crate) fn check() -> Outcome {
     let login = initiator::Login { target: lio::TARGET.into(), digests: true, chap: None };
     initiator::run(&login, &[])?;
     own::check()
+}
+
+/// The kernel's NBD driver before our own server.
+pub(crate) fn check_nbd() -> Outcome {
+    if let Err(failure) = sysroot::sysroot(&folder()?) {
+        println!("guest: skipped: no packages for a guest: {failure}");
+        return Ok(());
+    }
+    nbd::check()
 }
 
 /// Where what is fetched and built lies.

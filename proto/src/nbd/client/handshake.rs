@@ -72,6 +72,8 @@ pub struct Handshake {
     replies: u32,
     /// The export was described by the replies to this option.
     is_described: bool,
+    /// Ask for nothing but simple replies.
+    is_simple: bool,
     opened: Opened,
 }
 
@@ -92,8 +94,17 @@ impl Handshake {
             no_zeroes: false,
             replies: 0,
             is_described: false,
+            is_simple: false,
             opened: Opened { size: 0, flags, blocks: None, headers, context: None },
         })
+    }
+
+    /// The same for who understands simple replies alone, as the kernel's driver does.
+    ///
+    /// # Errors
+    /// Those of [`Handshake::new`].
+    pub fn simple(export: &str) -> Result<Handshake, HandshakeFailure> {
+        Ok(Handshake { is_simple: true, ..Handshake::new(export)? })
     }
 
     /// Takes what is to be sent.
@@ -148,7 +159,11 @@ impl Handshake {
         let own = ClientFlags::FIXED_NEWSTYLE.only_if(is_fixed);
         let own = own.with(ClientFlags::NO_ZEROES.only_if(self.no_zeroes));
         self.output.extend(encode_client_flags(own));
-        self.ask(if is_fixed { State::ExtendedHeaders } else { State::ExportName });
+        self.ask(match (is_fixed, self.is_simple) {
+            (false, _) => State::ExportName,
+            (true, true) => State::Go,
+            (true, false) => State::ExtendedHeaders,
+        });
         Ok(Some(GREETING_LEN))
     }
 
