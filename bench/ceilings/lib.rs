@@ -4,9 +4,12 @@
 //! faster than every program that does the whole work.
 
 mod iscsi;
+mod nbd;
+mod sockopt;
 mod uring;
 
 pub use iscsi::{Iscsi, run_iscsi};
+pub use nbd::{Nbd, NullServer, run_nbd, serve};
 pub use uring::{Ceiling, run};
 
 use std::io;

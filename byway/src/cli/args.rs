@@ -262,9 +262,10 @@ pub(crate) struct PeersArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct CeilingArgs {
-    /// Which loop: uring or iscsi
+    /// Which loop: uring, iscsi, nbd or socket
     pub(crate) kind: String,
-    /// A file or block device; for iscsi, iscsi://HOST:PORT/IQN/LUN
+    /// A file or block device; for iscsi, iscsi://HOST:PORT/IQN/LUN; for nbd, a Unix socket; for
+    /// socket, where to make one
     pub(crate) place: String,
     /// Requests in flight
     #[arg(long, default_value_t = 32)]
@@ -281,10 +282,19 @@ pub(crate) struct CeilingArgs {
     /// Completions that a system call waits for
     #[arg(long, default_value_t = 1)]
     pub(crate) batch: u32,
-    /// Write in place of reading (iscsi)
+    /// Write in place of reading (iscsi, nbd, socket)
     #[arg(long)]
     pub(crate) write: bool,
-    /// Ask again and again in place of sleeping (iscsi)
+    /// Ask again and again in place of sleeping (iscsi, nbd, socket)
     #[arg(long)]
     pub(crate) spin: bool,
+    /// The name of the export (nbd)
+    #[arg(long, value_name = "NAME", default_value = "")]
+    pub(crate) export: String,
+    /// The core of the server that does no work (socket)
+    #[arg(long, value_name = "CORE")]
+    pub(crate) server_core: Option<usize>,
+    /// Be that server, until a signal (socket)
+    #[arg(long)]
+    pub(crate) serve: bool,
 }
