@@ -11,9 +11,11 @@ use std::time::{Duration, Instant};
 
 use crate::{Figures, cpu_ns, pin, sockopt};
 
+mod flush;
 mod hello;
 mod serve;
 
+pub use flush::run_flushes;
 pub use serve::{NullServer, serve};
 
 /// Bytes of a request, and of a simple reply.
@@ -25,6 +27,7 @@ const REPLY_MAGIC: u32 = 0x6744_6698;
 const READ: u16 = 0;
 const WRITE: u16 = 1;
 const DISCONNECT: u16 = 2;
+const FLUSH: u16 = 3;
 /// Bytes that are read at once; they stay in the processor's own cache.
 const BUFFER_LEN: usize = 1 << 18;
 /// What a gathered write takes (`IOV_MAX` is 1024).
@@ -89,8 +92,9 @@ pub fn run_nbd(ceiling: &Nbd) -> io::Result<Figures> {
     let elapsed = start.elapsed();
     let (ios, calls) = (session.done - done, session.syscalls - syscalls);
     let figures = Figures::of(ios, elapsed, cpu_ns() - cpu, calls);
+    let ios = session.done;
     session.close()?;
-    Ok(figures)
+    Ok(Figures { ios, ..figures })
 }
 
 impl Session {

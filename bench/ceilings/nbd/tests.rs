@@ -39,6 +39,25 @@ fn the_loop_gets_an_answer_for_each_request() {
 }
 
 #[test]
+fn flushes_are_timed_while_another_connection_writes() {
+    let socket = null_server("flush", false);
+    let figures = run_flushes(&Nbd {
+        socket: socket.clone(),
+        export: String::new(),
+        write: true,
+        spin: false,
+        qd: 8,
+        bs: 4096,
+        runtime: Duration::from_millis(50),
+        cpu: None,
+        batch: 1,
+    })
+    .unwrap();
+    assert!(figures.p50_ns > 0 && figures.p99_ns >= figures.p50_ns, "{figures:?}");
+    std::fs::remove_file(socket).unwrap();
+}
+
+#[test]
 fn what_cannot_be_measured_is_an_error() {
     let socket = null_server("errors", false);
     let nbd = Nbd {

@@ -29,6 +29,7 @@ pub(crate) fn run(args: &CeilingArgs) -> Result<(), Failure> {
     let measured = match args.kind.as_str() {
         "uring" => byway_ceilings::run(&uring(args, &load)),
         "iscsi" => byway_ceilings::run_iscsi(&iscsi(args, &load)?),
+        "nbd" if args.flush => byway_ceilings::run_flushes(&nbd(args, &load)),
         "nbd" => byway_ceilings::run_nbd(&nbd(args, &load)),
         "socket" => socket(args, &load),
         other => {
@@ -45,6 +46,9 @@ pub(crate) fn run(args: &CeilingArgs) -> Result<(), Failure> {
         "iops": figures.iops,
         "cpu_ns_per_io": figures.cpu_ns_per_io,
         "syscalls_per_io": figures.syscalls_per_io,
+        "ios": figures.ios,
+        "p50_ns": figures.p50_ns,
+        "p99_ns": figures.p99_ns,
     });
     output::print(&format!("{json}\n"))
 }

@@ -6,6 +6,7 @@ mod ceiling;
 mod compare;
 mod contenders;
 mod demo;
+mod doors;
 mod failure;
 mod iscsi;
 mod lun;
