@@ -35,6 +35,18 @@ pub(crate) const PACKAGES: &[Package] = &[
         used_by: &["iSCSI tests with libiscsi's tools", "guest"],
     },
     Package { name: "qemu-system-x86", program: "qemu-system-x86_64", used_by: &["guest"] },
+    Package { name: "nbdkit", program: "nbdkit", used_by: &["NBD tests", "bench peers --export"] },
+    Package { name: "libnbd-bin", program: "nbdcopy", used_by: &["NBD tests of libnbd's tools"] },
+    Package {
+        name: "python3-libnbd",
+        program: "nbdsh",
+        used_by: &["NBD tests of every command"],
+    },
+    Package {
+        name: "qemu-utils",
+        program: "qemu-img",
+        used_by: &["NBD tests of QEMU's tools", "bench peers --export"],
+    },
     Package { name: "xz-utils", program: "xz", used_by: &["guest"] },
     Package { name: "iproute2", program: "ip", used_by: &["guest"] },
 ];

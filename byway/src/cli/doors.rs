@@ -103,7 +103,7 @@ fn others(source: &Source) -> Vec<(&'static str, Lines)> {
             let qemu_nbd = format!("-f raw -t -e 16 --aio=io_uring --cache={cache} -k SOCKET");
             vec![
                 ("nbdkit", vec![with_path("-f -U SOCKET file", shown.clone())]),
-                ("qemu-storage-daemon", storage_daemon(path, *direct).into()),
+                ("qemu-storage-daemon", vec![storage_daemon(path, *direct)]),
                 ("qemu-nbd", vec![with_path(&format!("{qemu_nbd} -x {EXPORT}"), shown)]),
             ]
         }
@@ -111,30 +111,22 @@ fn others(source: &Source) -> Vec<(&'static str, Lines)> {
     }
 }
 
-/// In its main loop, and in a thread of its own.
-fn storage_daemon(path: &Path, direct: bool) -> [Vec<String>; 2] {
+/// In its main loop: with a thread of its own, version 7.2 fails an assertion when a client goes.
+fn storage_daemon(path: &Path, direct: bool) -> Vec<String> {
     let driver = if path.starts_with("/dev") { "host_device" } else { "file" };
     let cache = if direct { "on" } else { "off" };
     // Its options are split at commas, which are doubled to be taken as they are.
     let shown = path.display().to_string().replace(',', ",,");
-    let line = |own_thread: bool| {
-        let mut words = vec![
-            "--blockdev".into(),
-            format!("{driver},node-name=file,aio=io_uring,cache.direct={cache},filename={shown}"),
-            "--blockdev".into(),
-            format!("raw,node-name={EXPORT},file=file"),
-            "--nbd-server".into(),
-            "addr.type=unix,addr.path=SOCKET,max-connections=0".into(),
-        ];
-        let mut export = format!("nbd,id=export,node-name={EXPORT},writable=on");
-        if own_thread {
-            words.extend(["--object".into(), "iothread,id=thread".into()]);
-            export.push_str(",iothread=thread");
-        }
-        words.extend(["--export".into(), export]);
-        words
-    };
-    [line(false), line(true)]
+    vec![
+        "--blockdev".into(),
+        format!("{driver},node-name=file,aio=io_uring,cache.direct={cache},filename={shown}"),
+        "--blockdev".into(),
+        format!("raw,node-name={EXPORT},file=file"),
+        "--nbd-server".into(),
+        "addr.type=unix,addr.path=SOCKET,max-connections=0".into(),
+        "--export".into(),
+        format!("nbd,id=export,node-name={EXPORT},writable=on"),
+    ]
 }
 
 impl Doors<'_> {
@@ -143,6 +135,10 @@ impl Doors<'_> {
         args.push("SOCKET".into());
         let more = self.args.export_args.as_deref().unwrap_or_default();
         args.extend(more.split_whitespace().map(str::to_owned));
+        let poll_mode = self.words.given.iter().find(|(key, _)| *key == "poll-mode");
+        if let Some((_, word)) = poll_mode.filter(|_| !more.contains("--poll")) {
+            args.extend(["--poll".into(), word.clone()]);
+        }
         self.served("byway", version(), this_program()?, args, "")
     }
 
@@ -252,8 +248,8 @@ mod tests {
         assert_eq!(names(file("/x")), ["nbdkit", "qemu-storage-daemon", "qemu-nbd"]);
         assert_eq!(names(Source::Memory(1 << 20)), ["nbdkit"]);
         assert!(names(Source::Other).is_empty());
-        let lines = |path| others(&file(path))[1].1[1].join(" ");
+        let lines = |path| others(&file(path))[1].1[0].join(" ");
         assert!(lines("/a,b").contains("file,node-name=file") && lines("/a,b").contains("/a,,b"));
-        assert!(lines("/dev/zram0").contains("host_device") && lines("/x").contains("iothread"));
+        assert!(lines("/dev/zram0").contains("host_device"));
     }
 }
