@@ -164,7 +164,7 @@ impl PeersResult {
         let ours = figures.first().map_or(&[][..], Vec::as_slice);
         let row = |(index, (contender, rounds)): (usize, (&Contender, &Vec<Figures>))| {
             let ratio = |figure: fn(&Figures) -> f64| {
-                let pairs = ours.iter().zip(rounds).filter(|(_, theirs)| figure(theirs) > 0.0);
+                let pairs = ours.iter().zip(rounds).filter(|(o, t)| figure(o).min(figure(t)) > 0.0);
                 let ratios: Vec<_> = pairs.map(|(o, t)| figure(o) / figure(t)).collect();
                 median_estimate(&ratios).filter(|_| index > 0)
             };
