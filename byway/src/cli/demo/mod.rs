@@ -34,6 +34,8 @@ use server::Server;
 
 /// How long a killed server stays away, in nanoseconds.
 const AWAY_NS: u64 = 500_000_000;
+/// Between two attempts to start it again, in nanoseconds.
+const AGAIN_NS: u64 = 50_000_000;
 /// How often it is looked whether requests complete again, in nanoseconds.
 const LOOK_NS: u64 = 500_000;
 /// How long that may take, in nanoseconds.
@@ -48,12 +50,17 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     let stop = stop_flag()?;
     let folder = Folder::new(args.folder.as_deref())?;
     let stage = Stage::set(&folder, disk_len)?;
-    let result = stage.load(runtime_ns, &args.runtime, &stop)?;
+    // The saboteur waits for processes: it may hold its core up.
+    let patient = CoreConfig { stall_ns: RECOVERY_NS_MAX, ..CoreConfig::default() };
+    let saboteur = ReactorThread::start(patient)?;
+    stage.send(&saboteur, runtime_ns / 4)?;
+    let result = stage.load(&args.runtime, &stop)?;
     if stop.load(Ordering::Relaxed) {
         return Err(Failure::failed("interrupted; everything is cleaned up"));
     }
     stage.read_back(disk_len)?;
-    let report = Report::new(&result, stage.outages(), stage.verify.counts());
+    let report = Report::new(&result, stage.outages()?, stage.verify.counts());
+    drop(saboteur);
     say(&format!("\n{}", report.table()))?;
     if let Some(path) = &args.json {
         output::write(path, report.json().as_bytes())?;
@@ -87,7 +94,7 @@ struct Stage {
     servers: Arc<Mutex<Servers>>,
     device: Arc<dyn BlockDevice>,
     verify: VerifyHandle,
-    outages: Arc<Mutex<Result<Outages, String>>>,
+    outages: Arc<Mutex<Option<Result<Outages, String>>>>,
 }
 
 /// The processes between the load and the disk. The export goes first.
@@ -119,17 +126,12 @@ impl Stage {
             servers: Arc::new(Mutex::new(Servers { export, target })),
             device: Arc::new(verify),
             verify: handle,
-            outages: Arc::new(Mutex::new(Ok(Outages::default()))),
+            outages: Arc::default(),
         })
     }
 
-    /// Runs the load, and kills the servers under it.
-    fn load(
-        &self,
-        runtime_ns: u64,
-        runtime: &str,
-        stop: &Arc<AtomicBool>,
-    ) -> Result<RunResult, Failure> {
+    /// Runs the load.
+    fn load(&self, runtime: &str, stop: &Arc<AtomicBool>) -> Result<RunResult, Failure> {
         let mut words = JobWords::default();
         let given = [("rw", "randrw"), ("bs", "4k"), ("qd", "32"), ("warmup", "0s")];
         for (key, word) in given.into_iter().chain([("runtime", runtime)]) {
@@ -139,25 +141,18 @@ impl Stage {
         say(&format!(
             "load       random 4 KiB reads and writes at depth 32 for {runtime}, verified"
         ))?;
-        // The saboteur waits for processes: it may hold its core up.
-        let patient = CoreConfig { stall_ns: RECOVERY_NS_MAX, ..CoreConfig::default() };
-        let saboteur = ReactorThread::start(patient)?;
-        self.send(&saboteur, runtime_ns / 3)?;
         let progress = std::io::stderr().is_terminal();
         let stop = Arc::clone(stop);
         let options = RunOptions { progress, stop, ..RunOptions::default() };
-        let result = byway_bench::run::run(&spec, &self.device, &options)?;
-        drop(saboteur);
-        let outages = self.outages.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*outages {
-            Ok(_) => Ok(result),
-            Err(problem) => Err(Failure::failed(problem.clone())),
-        }
+        Ok(byway_bench::run::run(&spec, &self.device, &options)?)
     }
 
-    fn outages(&self) -> Outages {
+    /// What the saboteur has seen, who is through when everything has been read back: without the
+    /// servers nothing can be.
+    fn outages(&self) -> Result<Outages, Failure> {
         let outages = self.outages.lock().unwrap_or_else(PoisonError::into_inner);
-        outages.clone().unwrap_or_default()
+        let unfinished = || Err("a server was killed too late; use a longer --runtime".into());
+        outages.clone().unwrap_or_else(unfinished).map_err(Failure::failed)
     }
 
     /// Sends the saboteur, who acts after `pause_ns`, and again after as long.
@@ -166,7 +161,11 @@ impl Stage {
         let outages = Arc::clone(&self.outages);
         let act = move |core: std::rc::Rc<Core>| async move {
             let done = sabotage_both(&core, &servers, &verify, pause_ns).await;
-            *outages.lock().unwrap_or_else(PoisonError::into_inner) = done;
+            // The load may wait for a server that does not come back: this is said at once.
+            if let Err(problem) = &done {
+                tracing::error!(problem, "the demo cannot go on");
+            }
+            *outages.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
         };
         let sent = thread.spawn(Class::Foreground, "saboteur", act);
         sent.map_err(|_| Failure::failed("the demo's second thread has ended; report this"))
@@ -205,6 +204,13 @@ async fn sabotage_both(
     Ok(Outages { target, export })
 }
 
+fn restart(
+    servers: &Mutex<Servers>,
+    which: fn(&mut Servers) -> &mut Server,
+) -> Result<(), Failure> {
+    which(&mut servers.lock().unwrap_or_else(PoisonError::into_inner)).restart()
+}
+
 /// Kills a server, lets it be away, starts it again, and waits for the next completed request.
 async fn sabotage(
     core: &std::rc::Rc<Core>,
@@ -222,7 +228,13 @@ async fn sabotage(
         server.name
     };
     core.sleep(AWAY_NS).await;
-    which(&mut servers.lock().unwrap_or_else(PoisonError::into_inner)).restart().map_err(words)?;
+    // The kernel takes apart what a killed process had in flight, and only then is a port free.
+    while let Err(failure) = restart(servers, which) {
+        if core.now() > killed + RECOVERY_NS_MAX {
+            return Err(words(failure));
+        }
+        core.sleep(AGAIN_NS).await;
+    }
     let back = core.now();
     let seen = verify.counts();
     while verify.counts() == seen {
