@@ -165,12 +165,16 @@ fn the_demo_loses_nothing() {
     let text = String::from_utf8_lossy(&output.stdout);
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}{error}");
-    for part in ["kill -9", "I/O flows", "nothing was lost"] {
+    let fault = |server: &str| format!("kill -9 of the {server}");
+    for part in [&fault("target")[..], &fault("export"), "I/O flows", "nothing was lost"] {
         assert!(text.contains(part), "'{part}' is not in: {text}");
     }
     let report: serde_json::Value = serde_json::from_slice(&read(&report)).unwrap();
     assert_eq!((&report["lost_blocks"], &report["failed_requests"]), (&0.into(), &0.into()));
     assert!(report["compared_blocks"].as_u64().unwrap() > 0);
+    for server in ["recovery_ms", "export_recovery_ms"] {
+        assert!(report[server].as_f64().unwrap() > 0.0, "{server}");
+    }
     assert_eq!(folder.names(), ["report.json"], "the demo cleans up");
 }
 

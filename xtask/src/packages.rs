@@ -43,6 +43,18 @@ pub(crate) const PACKAGES: &[Package] = &[
     Package { name: "e2fsprogs", program: "mkfs.ext4", used_by: &["guest-nbd"] },
     Package { name: "binutils", program: "strip", used_by: &["guest-nbd"] },
     Package { name: "iproute2", program: "ip", used_by: &["guest", "guest-nbd"] },
+    Package { name: "nbdkit", program: "nbdkit", used_by: &["NBD tests", "bench peers --export"] },
+    Package { name: "libnbd-bin", program: "nbdcopy", used_by: &["NBD tests of libnbd's tools"] },
+    Package {
+        name: "python3-libnbd",
+        program: "nbdsh",
+        used_by: &["NBD tests of every command"],
+    },
+    Package {
+        name: "qemu-utils",
+        program: "qemu-img",
+        used_by: &["NBD tests of QEMU's tools", "bench peers --export"],
+    },
 ];
 
 /// Packages above with a service that would listen on every address of the machine, and its name:

@@ -2,10 +2,10 @@
 
 use std::io;
 use std::net::TcpStream;
-use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use super::{Header, Iscsi, Session, fail, word};
+use crate::sockopt;
 
 /// A target that is silent for so long has failed.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
@@ -122,20 +122,9 @@ impl Session {
         fail("the unit does not tell its size")
     }
 
-    /// Lets `read` return when most of what `batch` commands bring has come. A read that finds less
-    /// takes it and then waits for as much again: this comes if half of the commands are a batch,
-    /// also when a part of the first one was read before.
+    /// Lets `read` return when most of what `batch` commands bring has come.
     fn wake_by(&mut self, batch: u32) -> io::Result<()> {
-        let data = if self.write { 0 } else { self.payload.len() as i32 };
-        let bytes = (batch as i32 - 1).saturating_mul(48 + data).saturating_add(1);
-        let fd = self.socket.as_raw_fd();
-        // SAFETY: the descriptor is open while the session lives; the kernel reads the four bytes of
-        // an integer on this stack before it returns.
-        match unsafe {
-            libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_RCVLOWAT, (&raw const bytes).cast(), 4)
-        } {
-            0 => Ok(()),
-            _ => Err(io::Error::last_os_error()),
-        }
+        let data = if self.write { 0 } else { self.payload.len() };
+        sockopt::wake_by(&self.socket, (batch as usize - 1).saturating_mul(48 + data) + 1)
     }
 }

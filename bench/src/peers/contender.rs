@@ -11,6 +11,7 @@ use byway_engine::SetupError;
 use serde::{Deserialize, Serialize};
 
 use super::meter;
+use super::server::{Running, Server};
 use crate::report::{FioRun, run_json};
 
 /// The options whose word is the time to run: a trial replaces it.
@@ -21,13 +22,24 @@ const RUNTIME_OPTIONS: [&str; 2] = ["--runtime", "--runtime="];
 pub struct Figures {
     /// Operations per second.
     pub iops: f64,
-    /// User and system time of the process for each operation, in nanoseconds.
+    /// User and system time of the process for each operation, in nanoseconds; of the server where
+    /// there is one.
     pub cpu_ns_per_io: f64,
+    /// The same of a server's client; zero where there is no server.
+    #[serde(default)]
+    pub client_cpu_ns_per_io: f64,
+    /// The median latency in nanoseconds; zero where it was not measured.
+    #[serde(default)]
+    pub p50_ns: u64,
     /// The 99th percentile in nanoseconds; zero where it was not measured.
     pub p99_ns: u64,
-    /// System calls for each operation; zero where nobody counts them.
+    /// System calls for each operation, of the server where there is one; zero where nobody counts
+    /// them.
     #[serde(default)]
     pub syscalls_per_io: f64,
+    /// Operations from start to end, also those that do not count; zero where nobody tells.
+    #[serde(default)]
+    pub ios: u64,
 }
 
 /// A program with its arguments.
@@ -43,30 +55,46 @@ pub struct Contender {
     pub args: Vec<String>,
     /// How its output reads.
     pub read: fn(&str) -> Result<Figures, String>,
+    /// The server that the program drives, where it is the server that is measured.
+    pub server: Option<Server>,
 }
 
 impl Contender {
     /// The whole command line, as a shell takes it.
     pub fn command(&self) -> String {
-        let quote = |word: &String| {
-            let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,%+".contains(c);
-            if !word.is_empty() && word.chars().all(plain) {
-                word.clone()
-            } else {
-                format!("'{}'", word.replace('\'', "'\\''"))
-            }
-        };
-        let words = std::iter::once(&self.program).chain(&self.args);
-        words.map(quote).collect::<Vec<_>>().join(" ")
+        shell_line(&self.program, &self.args)
     }
 
     /// Runs the program and reads what it prints.
     pub fn run(&self) -> Result<Figures, SetupError> {
-        self.run_with(&self.args)
+        let server = self.start_server()?;
+        self.run_with(&self.args, server.as_ref())
+    }
+
+    fn start_server(&self) -> Result<Option<Running>, SetupError> {
+        self.server.as_ref().map(Server::start).transpose()
     }
 
     /// As [`Contender::run`], for half a second.
     pub(super) fn trial(&self) -> Result<Figures, SetupError> {
+        let server = self.start_server()?;
+        self.short_run(server.as_ref())
+    }
+
+    /// Counts the server's system calls in a short run apart, as counting slows both sides down.
+    /// Where nobody may count, the number stays zero.
+    pub(super) fn count_calls(&mut self) -> Result<(), SetupError> {
+        let Some(server) = self.start_server()? else { return Ok(()) };
+        let Some(counting) = server.count_calls() else { return Ok(()) };
+        let ios = self.short_run(Some(&server))?.ios;
+        drop(server);
+        if let (Some(server), Some(calls)) = (&mut self.server, counting.total()) {
+            server.syscalls_per_io = calls as f64 / ios.max(1) as f64;
+        }
+        Ok(())
+    }
+
+    fn short_run(&self, server: Option<&Running>) -> Result<Figures, SetupError> {
         let mut args = self.args.clone();
         for at in 0..args.len() {
             if args[at] == RUNTIME_OPTIONS[0] && at + 1 < args.len() {
@@ -75,10 +103,10 @@ impl Contender {
                 args[at] = "--runtime=500ms".into();
             }
         }
-        self.run_with(&args)
+        self.run_with(&args, server)
     }
 
-    fn run_with(&self, args: &[String]) -> Result<Figures, SetupError> {
+    fn run_with(&self, args: &[String], server: Option<&Running>) -> Result<Figures, SetupError> {
         let failed = |problem: String| {
             SetupError::new(
                 self.name.clone(),
@@ -86,27 +114,37 @@ impl Contender {
                 format!("try it by hand: {}", self.command()),
             )
         };
-        let ran = self.watched(args).map_err(|error| failed(error.to_string()))?;
+        let ran = self.watched(args, server).map_err(|error| failed(error.to_string()))?;
         if !ran.status.success() {
             let last = ran.stderr.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
             return Err(failed(format!("ended with {}: {last}", ran.status)));
         }
         let own = (self.read)(&ran.stdout).map_err(failed)?;
-        let seen = ran.cpu_ns_per_second.filter(|_| own.iops > 0.0);
-        Ok(Figures { cpu_ns_per_io: seen.map_or(own.cpu_ns_per_io, |ns| ns / own.iops), ..own })
+        let per_io = |rate: Option<f64>| rate.filter(|_| own.iops > 0.0).map(|ns| ns / own.iops);
+        let seen = per_io(ran.cpu_ns_per_second).unwrap_or(own.cpu_ns_per_io);
+        Ok(match &self.server {
+            None => Figures { cpu_ns_per_io: seen, ..own },
+            Some(server) => Figures {
+                cpu_ns_per_io: per_io(ran.server_ns_per_second).unwrap_or(0.0),
+                client_cpu_ns_per_io: seen,
+                syscalls_per_io: server.syscalls_per_io,
+                ..own
+            },
+        })
     }
 
     /// Runs the program under the meter. Its output goes to files without a name, so that nobody
     /// has to empty a pipe meanwhile.
-    fn watched(&self, args: &[String]) -> io::Result<Ran> {
+    fn watched(&self, args: &[String], server: Option<&Running>) -> io::Result<Ran> {
         let (mut stdout, mut stderr) = (nameless_file()?, nameless_file()?);
         let mut command = Command::new(&self.program);
         command.args(args).stdin(Stdio::null());
         command.stdout(stdout.try_clone()?).stderr(stderr.try_clone()?);
-        let (status, cpu_ns_per_second) = meter::watch(&mut command.spawn()?)?;
+        let watched = meter::watch(&mut command.spawn()?, server.map(Running::id))?;
         Ok(Ran {
-            status,
-            cpu_ns_per_second,
+            status: watched.status,
+            cpu_ns_per_second: watched.own,
+            server_ns_per_second: watched.server,
             stdout: text_of(&mut stdout)?,
             stderr: text_of(&mut stderr)?,
         })
@@ -117,12 +155,26 @@ impl Contender {
 struct Ran {
     status: ExitStatus,
     cpu_ns_per_second: Option<f64>,
+    server_ns_per_second: Option<f64>,
     stdout: String,
     stderr: String,
 }
 
+/// A command line, as a shell takes it.
+pub(super) fn shell_line(program: &str, args: &[String]) -> String {
+    let quote = |word: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,%+".contains(c);
+        match !word.is_empty() && word.chars().all(plain) {
+            true => word.to_owned(),
+            false => format!("'{}'", word.replace('\'', "'\\''")),
+        }
+    };
+    let words = std::iter::once(program).chain(args.iter().map(String::as_str));
+    words.map(quote).collect::<Vec<_>>().join(" ")
+}
+
 /// A file of the temporary folder that loses its name at once.
-fn nameless_file() -> io::Result<File> {
+pub(super) fn nameless_file() -> io::Result<File> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let (id, next) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let path = std::env::temp_dir().join(format!("byway-peers-{id}-{next}"));
@@ -132,7 +184,7 @@ fn nameless_file() -> io::Result<File> {
     Ok(file)
 }
 
-fn text_of(file: &mut File) -> io::Result<String> {
+pub(super) fn text_of(file: &mut File) -> io::Result<String> {
     let mut bytes = Vec::new();
     file.rewind()?;
     file.read_to_end(&mut bytes)?;
@@ -165,9 +217,14 @@ pub(super) fn of_jobs(run: &FioRun) -> Result<Figures, String> {
         return Err(format!("job {} failed with errno {}", job.jobname, job.error));
     }
     let sides = || run.jobs.iter().flat_map(|job| [&job.read, &job.write]);
-    let p99 = sides().filter_map(|side| side.clat_ns.percentile.get("99.000000")).max();
+    let at = |percentile: &str| {
+        let found = sides().filter_map(|side| side.clat_ns.percentile.get(percentile)).max();
+        found.copied().unwrap_or(0)
+    };
     let iops = sides().map(|side| side.iops).sum();
-    Ok(Figures { iops, p99_ns: p99.copied().unwrap_or(0), ..Figures::default() })
+    let ios = sides().map(|side| side.total_ios).sum();
+    let (p50_ns, p99_ns) = (at("50.000000"), at("99.000000"));
+    Ok(Figures { iops, p50_ns, p99_ns, ios, ..Figures::default() })
 }
 
 /// Reads what `bench ceiling` prints.
@@ -178,8 +235,15 @@ pub fn from_ceiling(text: &str) -> Result<Figures, String> {
         cpu_ns_per_io: f64,
         #[serde(default)]
         syscalls_per_io: f64,
+        #[serde(default)]
+        p50_ns: u64,
+        #[serde(default)]
+        p99_ns: u64,
+        #[serde(default)]
+        ios: u64,
     }
     let printed: Printed = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let Printed { iops, cpu_ns_per_io, syscalls_per_io } = printed;
-    Ok(Figures { iops, cpu_ns_per_io, p99_ns: 0, syscalls_per_io })
+    let Printed { iops, cpu_ns_per_io, syscalls_per_io, p50_ns, p99_ns, ios } = printed;
+    let none = Figures::default();
+    Ok(Figures { iops, cpu_ns_per_io, syscalls_per_io, p50_ns, p99_ns, ios, ..none })
 }

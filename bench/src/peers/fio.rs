@@ -21,6 +21,8 @@ pub enum Engine {
     Uring,
     /// `libaio`.
     Aio,
+    /// `nbd`: libnbd against a server.
+    Nbd,
 }
 
 impl Engine {
@@ -29,13 +31,17 @@ impl Engine {
         match self {
             Engine::Uring => "fio-io_uring",
             Engine::Aio => "fio-libaio",
+            Engine::Nbd => "fio-nbd",
         }
     }
 
     fn options(&self) -> &'static [&'static str] {
         match self {
-            Engine::Uring => &["--ioengine=io_uring", "--registerfiles=1", "--fixedbufs=1"],
-            Engine::Aio => &["--ioengine=libaio"],
+            Engine::Uring => {
+                &["--direct=1", "--ioengine=io_uring", "--registerfiles=1", "--fixedbufs=1"]
+            }
+            Engine::Aio => &["--direct=1", "--ioengine=libaio"],
+            Engine::Nbd => &["--ioengine=nbd"],
         }
     }
 }
@@ -46,6 +52,30 @@ impl Engine {
 /// Where fio is not installed, or the job is one that fio cannot do in the same way.
 pub fn fio_contenders(spec: &RunSpec, path: &Path, size: u64) -> Result<Vec<Choice>, SetupError> {
     let version = program_version("fio", REMEDY)?;
+    let job = comparable(spec)?;
+    let choice = |engine: Engine| Choice {
+        name: engine.name().into(),
+        candidates: batches(job.qd)
+            .into_iter()
+            .map(|batch| contender(engine, spec, job, (path, size), batch, &version))
+            .collect(),
+    };
+    Ok([Engine::Uring, Engine::Aio].map(choice).into())
+}
+
+/// fio's NBD engine for the first job of `spec` on the export at `uri`, such as
+/// `nbd+unix:///?socket=/tmp/socket`.
+///
+/// # Errors
+/// As of [`fio_contenders`].
+pub fn fio_nbd_contender(spec: &RunSpec, uri: &str, size: u64) -> Result<Contender, SetupError> {
+    let version = program_version("fio", REMEDY)?;
+    let job = comparable(spec)?;
+    Ok(contender(Engine::Nbd, spec, job, (Path::new(uri), size), 1, &version))
+}
+
+/// The only job of a run, where fio can do the same.
+fn comparable(spec: &RunSpec) -> Result<&JobSpec, SetupError> {
     let [job] = &spec.jobs[..] else {
         return Err(SetupError::new("peers", "more than one job", "run one job at a time"));
     };
@@ -56,14 +86,7 @@ pub fn fio_contenders(spec: &RunSpec, path: &Path, size: u64) -> Result<Vec<Choi
     if job.verify {
         return Err(SetupError::new("peers", "verification costs differ", "run without --verify"));
     }
-    let choice = |engine: Engine| Choice {
-        name: engine.name().into(),
-        candidates: batches(job.qd)
-            .into_iter()
-            .map(|batch| contender(engine, spec, job, (path, size), batch, &version))
-            .collect(),
-    };
-    Ok([Engine::Uring, Engine::Aio].map(choice).into())
+    Ok(job)
 }
 
 /// Sizes of batches worth a trial: one by one, a quarter, a half, all.
@@ -83,11 +106,13 @@ fn contender(
     batch: u32,
     version: &str,
 ) -> Contender {
-    // fio splits the words of --filename at colons.
-    let file = path.display().to_string().replace(':', "\\:");
-    let mut args: Vec<String> = vec![format!("--name={}", job.name), format!("--filename={file}")];
+    let place = match engine {
+        Engine::Nbd => format!("--uri={}", path.display()),
+        // fio splits the words of --filename at colons.
+        _ => format!("--filename={}", path.display().to_string().replace(':', "\\:")),
+    };
+    let mut args: Vec<String> = vec![format!("--name={}", job.name), place];
     let fixed = engine.options().iter().chain(&[
-        "--direct=1",
         "--thread",
         "--norandommap",
         "--disable_slat=1",
@@ -123,6 +148,7 @@ fn contender(
         program: "fio".into(),
         args,
         read: from_fio,
+        server: None,
     }
 }
 

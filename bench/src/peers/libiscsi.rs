@@ -46,6 +46,7 @@ pub fn libiscsi_contender(
             program: "taskset".into(),
             args,
             read: from_iscsi_perf,
+            server: None,
         })),
     }
 }

@@ -28,22 +28,32 @@ struct Look {
     cpu_ns: u64,
 }
 
-/// Waits for a program's end; gives its processor time in nanoseconds of each second, user and
-/// system of all its threads, or none where it lived too briefly to tell.
-pub(super) fn watch(child: &mut Child) -> std::io::Result<(ExitStatus, Option<f64>)> {
+/// What was seen of a program that has ended. Processor time is in nanoseconds of each second, user
+/// and system of all threads; none where the program lived too briefly to tell.
+#[derive(Debug)]
+pub(super) struct Watched {
+    pub(super) status: ExitStatus,
+    pub(super) own: Option<f64>,
+    /// That of its server in the same window.
+    pub(super) server: Option<f64>,
+}
+
+/// Waits for a program's end, and looks at it and at the process `server` meanwhile.
+pub(super) fn watch(child: &mut Child, server: Option<u32>) -> std::io::Result<Watched> {
     let clock = Clock::real();
     let start = clock.now();
-    let mut looks = Vec::new();
+    let (mut looks, mut at_server) = (Vec::new(), Vec::new());
     let status = loop {
         if let Some(status) = child.try_wait()? {
             break status;
         }
-        if let Some(cpu_ns) = cpu_ns(child.id()) {
-            looks.push(Look { at_ns: clock.now() - start, cpu_ns });
-        }
+        let at_ns = clock.now() - start;
+        looks.extend(cpu_ns(child.id()).map(|cpu_ns| Look { at_ns, cpu_ns }));
+        at_server.extend(server.and_then(cpu_ns).map(|cpu_ns| Look { at_ns, cpu_ns }));
         std::thread::park_timeout(LOOK);
     };
-    Ok((status, rate(&looks, clock.now() - start)))
+    let life_ns = clock.now() - start;
+    Ok(Watched { status, own: rate(&looks, life_ns), server: rate(&at_server, life_ns) })
 }
 
 /// Processor time in the window of a life, for each second of it.
@@ -103,7 +113,7 @@ mod tests {
     #[test]
     fn a_program_is_watched_to_its_end() {
         let mut child = std::process::Command::new("true").spawn().unwrap();
-        let (status, rate) = watch(&mut child).unwrap();
-        assert!(status.success() && rate.is_none());
+        let watched = watch(&mut child, Some(std::process::id())).unwrap();
+        assert!(watched.status.success() && watched.own.is_none() && watched.server.is_none());
     }
 }

@@ -9,12 +9,17 @@ mod contender;
 mod fio;
 mod libiscsi;
 mod meter;
+mod server;
 mod verdict;
 
 pub use contender::{Contender, Figures, from_byway, from_ceiling, program_version};
-pub use fio::{Engine, fio_contenders};
+pub use fio::{Engine, fio_contenders, fio_nbd_contender};
 pub use libiscsi::{LIBISCSI_NAME, Unit, libiscsi_contender};
-pub use verdict::{CEILING_NAME, PeerRow, PeersResult, ROUNDS_MIN, Target, peers_table, target};
+pub use server::Server;
+pub use verdict::{
+    CEILING_NAME, Measure, PeerRow, PeersResult, ROUNDS_MIN, SOCKET_NAME, Target, peers_table,
+    target,
+};
 
 use byway_engine::SetupError;
 
@@ -42,6 +47,10 @@ pub fn measure(
     let chosen = peers.into_iter().map(|choice| choose(choice, tell));
     let mut all = vec![ours];
     all.extend(chosen.collect::<Result<Vec<_>, _>>()?);
+    for contender in all.iter_mut().filter(|contender| contender.server.is_some()) {
+        tell(&format!("system calls: {}", contender.name));
+        contender.count_calls()?;
+    }
     let mut figures: Vec<Vec<Figures>> = vec![Vec::new(); all.len()];
     for round in 0..rounds {
         for turn in 0..all.len() {

@@ -21,6 +21,7 @@ fn printing(name: &str, iops: f64) -> Contender {
         program: "echo".into(),
         args: vec![format!("{{\"iops\":{iops},\"cpu_ns_per_io\":{}}}", 1e9 / iops)],
         read: from_ceiling,
+        server: None,
     }
 }
 
@@ -180,8 +181,60 @@ fn a_ceiling_is_held_against_the_program_that_ran() {
 
 #[test]
 fn targets_are_ratios() {
-    assert_eq!(target("fio=1.5"), Ok(Target { peer: Some("fio".into()), ratio: 1.5, cpu: false }));
+    assert_eq!(
+        target("fio=1.5"),
+        Ok(Target { peer: Some("fio".into()), ratio: 1.5, measure: Measure::Iops })
+    );
     for word in ["", "x", "-1", "fio=", "fio=0", "inf"] {
         assert!(target(word).is_err(), "{word}");
     }
+}
+
+/// A server by its command line, and a client that does nothing.
+fn served(program: &str, args: &[&str]) -> Contender {
+    let socket = std::env::temp_dir().join(format!("byway-served-{}", std::process::id()));
+    let args = args.iter().map(|word| word.replace("SOCKET", &socket.display().to_string()));
+    let server = Server {
+        program: program.into(),
+        args: args.collect(),
+        socket,
+        core: None,
+        syscalls_per_io: 0.0,
+    };
+    Contender { server: Some(server), ..printing("served", 100.0) }
+}
+
+#[test]
+fn a_server_that_does_not_come_up_is_named_with_what_it_says() {
+    let message = served("ls", &["/no-such-file"]).run().unwrap_err().to_string();
+    assert!(message.contains("cannot access") && message.contains("ls /no-such-file"), "{message}");
+}
+
+#[test]
+fn calls_are_those_of_the_last_line() {
+    let table = "% time     seconds  usecs/call     calls    errors syscall\n\
+        ------ ----------- ----------- --------- --------- ----------------\n \
+        60.00    0.000300           3       100         2 read\n\
+        ------ ----------- ----------- --------- --------- ----------------\n\
+        100.00    0.000500           4       125         2 total\n";
+    assert_eq!(super::server::total(table), Some(125));
+    assert_eq!(super::server::total(""), None);
+}
+
+#[test]
+fn latencies_have_targets_of_their_own() {
+    let at = |name: &str, p99: u64| Contender {
+        args: vec![format!("{{\"iops\":9,\"cpu_ns_per_io\":1,\"p50_ns\":10,\"p99_ns\":{p99}}}")],
+        ..printing(name, 1.0)
+    };
+    let peers = vec![only(at("slow", 200)), only(at(SOCKET_NAME, 50))];
+    let result = measure(at("byway", 100), peers, 5, &|_| {}).unwrap();
+    let is_met = |word| {
+        let target = target(word).unwrap();
+        let rows: Vec<_> = target.rows(&result).map(|row| target.is_met_by(row)).collect();
+        rows
+    };
+    assert_eq!((is_met("p99:0.5"), is_met("p99:0.49")), (vec![true], vec![false]));
+    assert_eq!((is_met("p50:1"), is_met("p99:socket=1.9")), (vec![true], vec![false]));
+    assert!(peers_table(&result, &[]).contains("ours/theirs p99"));
 }

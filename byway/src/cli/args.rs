@@ -332,8 +332,24 @@ pub(crate) struct CompareArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct PeersArgs {
-    /// The device: file:/path or iscsi://HOST:PORT/IQN/LUN
+    /// The device: file:/path or iscsi://HOST:PORT/IQN/LUN; with --export also mem:SIZE
     pub(crate) uri: String,
+    /// Compare servers: each exports the device over NBD on a Unix socket, with the same client
+    #[arg(long)]
+    pub(crate) export: bool,
+    /// Where server and client run: each on a core of its own, or wherever the kernel puts them
+    #[arg(long, value_enum, default_value = "split", requires = "export")]
+    pub(crate) placement: PlacementWord,
+    /// What drives the servers: our own device, the smallest loop, fio, or one writer at --qd and
+    /// one flusher whose flushes are what is measured
+    #[arg(long, value_enum, default_value = "device", requires = "export")]
+    pub(crate) client: DriverWord,
+    /// The loop and the bare socket ask again and again in place of sleeping
+    #[arg(long, requires = "export")]
+    pub(crate) spin: bool,
+    /// More arguments for byway export
+    #[arg(long, value_name = "WORDS", requires = "export", allow_hyphen_values = true)]
+    pub(crate) export_args: Option<String>,
     #[command(flatten)]
     pub(crate) words: WordArgs,
     /// How often each one runs, at least 5
@@ -342,7 +358,8 @@ pub(crate) struct PeersArgs {
     /// The peers to run; else all that can do the work
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
-    /// The ratio to reach, ours over theirs: 1.08 in IOPS, NAME=1.08 for one peer, cpu:0.9 for cpu
+    /// The ratio to reach, ours over theirs: 1.08 in IOPS, NAME=1.08 for one peer, cpu:0.9 for
+    /// cpu, p50:1.0 and p99:1.0 for latencies
     #[arg(long, value_name = "RATIO")]
     pub(crate) target: Vec<String>,
     /// Write everything as JSON; - for the standard output
@@ -350,11 +367,28 @@ pub(crate) struct PeersArgs {
     pub(crate) json: Option<PathBuf>,
 }
 
+/// Where server and client run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum PlacementWord {
+    Split,
+    Free,
+}
+
+/// What drives the servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum DriverWord {
+    Device,
+    Loop,
+    Fio,
+    Flush,
+}
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct CeilingArgs {
-    /// Which loop: uring or iscsi
+    /// Which loop: uring, iscsi, nbd or socket
     pub(crate) kind: String,
-    /// A file or block device; for iscsi, iscsi://HOST:PORT/IQN/LUN
+    /// A file or block device; for iscsi, iscsi://HOST:PORT/IQN/LUN; for nbd, a Unix socket; for
+    /// socket, where to make one
     pub(crate) place: String,
     /// Requests in flight
     #[arg(long, default_value_t = 32)]
@@ -371,10 +405,22 @@ pub(crate) struct CeilingArgs {
     /// Completions that a system call waits for
     #[arg(long, default_value_t = 1)]
     pub(crate) batch: u32,
-    /// Write in place of reading (iscsi)
+    /// Write in place of reading (iscsi, nbd, socket)
     #[arg(long)]
     pub(crate) write: bool,
-    /// Ask again and again in place of sleeping (iscsi)
+    /// Ask again and again in place of sleeping (iscsi, nbd, socket)
     #[arg(long)]
     pub(crate) spin: bool,
+    /// Measure flushes, one at a time, while --qd writes are in flight (nbd)
+    #[arg(long)]
+    pub(crate) flush: bool,
+    /// The name of the export (nbd)
+    #[arg(long, value_name = "NAME", default_value = "")]
+    pub(crate) export: String,
+    /// The core of the server that does no work (socket)
+    #[arg(long, value_name = "CORE")]
+    pub(crate) server_core: Option<usize>,
+    /// Be that server, until a signal (socket)
+    #[arg(long)]
+    pub(crate) serve: bool,
 }

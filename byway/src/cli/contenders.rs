@@ -72,14 +72,14 @@ fn single(contender: Contender) -> Choice {
     Choice { name: contender.name.clone(), candidates: vec![contender] }
 }
 
-fn this_program() -> Result<String, Failure> {
+pub(crate) fn this_program() -> Result<String, Failure> {
     let path = std::env::current_exe().map_err(|error| {
         Failure::failed(format!("this program: {error}; start it by its full path"))
     })?;
     Ok(path.display().to_string())
 }
 
-fn version() -> String {
+pub(crate) fn version() -> String {
     format!("{} ({})", env!("CARGO_PKG_VERSION"), byway_bench::machine::GIT_HASH)
 }
 
@@ -89,7 +89,14 @@ pub(crate) fn ours(name: &str, uri: &str, words: &WordArgs) -> Result<Contender,
     args.extend(words.as_args());
     args.extend(["--json", "-"].map(str::to_owned));
     let program = this_program()?;
-    Ok(Contender { name: name.into(), version: version(), program, args, read: from_byway })
+    Ok(Contender {
+        name: name.into(),
+        version: version(),
+        program,
+        args,
+        read: from_byway,
+        server: None,
+    })
 }
 
 /// The smallest loop, for the one kind of work that it does: random reads of the whole device, and
@@ -113,6 +120,7 @@ fn ceiling(spec: &RunSpec, place: &Place, size: u64) -> Result<Option<Choice>, F
         program: program.clone(),
         args: ceiling_args(spec, job, place, batch),
         read: from_ceiling,
+        server: None,
     });
     Ok(Some(Choice { name: CEILING_NAME.into(), candidates: candidates.collect() }))
 }

@@ -7,6 +7,7 @@ mod compare;
 mod config;
 mod contenders;
 mod demo;
+mod doors;
 mod export;
 mod failure;
 mod iscsi;

@@ -2,11 +2,12 @@
 
 use std::io::IsTerminal;
 
-use byway_bench::peers::{ROUNDS_MIN, Target, measure, peers_table, target};
+use byway_bench::peers::{Choice, Contender, ROUNDS_MIN, Target, measure, peers_table, target};
 
 use super::args::PeersArgs;
 use super::bench::device;
 use super::contenders::{Place, ours, peers};
+use super::doors::doors;
 use super::failure::Failure;
 use super::output::{self, is_stdout};
 use super::words::WordArgs;
@@ -25,20 +26,15 @@ pub(crate) fn run(args: &PeersArgs) -> Result<(), Failure> {
             args.rounds
         )));
     }
-    let words = with_defaults(&args.words);
-    let spec = words.spec(None)?;
-    let place = Place::of(&args.uri)?;
     output::check_places(&[&args.json])?;
-    let info = device(&args.uri, &spec)?.info();
-    spec.check_device(&info)?;
-    let peers = peers(&place, &words, &spec, &info, &args.only)?;
+    let (ours, peers) = contenders(args)?;
     let on_terminal = std::io::stderr().is_terminal();
     let tell = |what: &str| {
         if on_terminal {
             eprintln!("{what}");
         }
     };
-    let result = measure(ours("byway", &args.uri, &words)?, peers, args.rounds, &tell)?;
+    let result = measure(ours, peers, args.rounds, &tell)?;
     if let Some(file) = &args.json {
         let json = serde_json::to_string_pretty(&result)
             .map_err(|error| Failure::failed(format!("result: {error}; report this")))?;
@@ -48,6 +44,20 @@ pub(crate) fn run(args: &PeersArgs) -> Result<(), Failure> {
         output::print(&peers_table(&result, &targets))?;
     }
     verdict(&targets, &result)
+}
+
+/// Ours and the others.
+fn contenders(args: &PeersArgs) -> Result<(Contender, Vec<Choice>), Failure> {
+    let words = with_defaults(&args.words);
+    let spec = words.spec(None)?;
+    let info = device(&args.uri, &spec)?.info();
+    spec.check_device(&info)?;
+    if args.export {
+        return doors(args, &words, info.size);
+    }
+    let place = Place::of(&args.uri)?;
+    let peers = peers(&place, &words, &spec, &info, &args.only)?;
+    Ok((ours("byway", &args.uri, &words)?, peers))
 }
 
 /// A target that is not met, or that no peer is there for, makes the command fail.

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Stdio};
 
-use super::byway;
+use crate::common::byway;
 
 /// A target process on a loopback port; it ends with its value.
 pub(crate) struct OwnTarget {

@@ -43,9 +43,7 @@ use input::Input;
 pub type Door = fn(&[u8]);
 
 /// All doors, by the names of their fuzz targets, in order.
-pub const DOORS: [(&str, Door); 18] = [
-pub const DOORS: [(&str, Door); 17] = [
-pub const DOORS: [(&str, Door); 16] = [
+pub const DOORS: [(&str, Door); 21] = [
     ("cdb", cdb),
     ("chap", chap),
     ("discovery", discovery),
@@ -53,12 +51,12 @@ pub const DOORS: [(&str, Door); 16] = [
     ("initiator_session", initiator_session),
     ("login_initiator", login_initiator),
     ("login_target", login_target),
-    ("nbd_handshake_server", nbd_handshake_server),
-    ("nbd_requests", nbd_requests),
-    ("nbd_wire", nbd_wire),
     ("nbd_client_handshake", nbd_client_handshake),
     ("nbd_client_replies", nbd_client_replies),
+    ("nbd_handshake_server", nbd_handshake_server),
     ("nbd_netlink", nbd_netlink),
+    ("nbd_requests", nbd_requests),
+    ("nbd_wire", nbd_wire),
     ("negotiate", negotiate),
     ("pdu", pdu),
     ("reservations", reservations),

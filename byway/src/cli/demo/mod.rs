@@ -1,8 +1,9 @@
 //! `byway demo`: it all, on this machine, with nothing set up.
 //!
-//! A target of its own serves a sparse file on loopback; a verified load runs through the initiator;
-//! the target is killed under it and started again; what was written is read back. Each act says
-//! what it does when it does it.
+//! A target serves a sparse file over iSCSI on loopback, an export serves that LUN over NBD on a
+//! Unix socket, and a verified load runs on the export: three processes. The target is killed under
+//! the load and started again, then the export; what was written is read back. Each act says what it
+//! does when it does it.
 
 mod folder;
 mod report;
@@ -28,11 +29,13 @@ use super::args::DemoArgs;
 use super::failure::Failure;
 use super::output;
 use folder::Folder;
-use report::{Outage, Report};
+use report::{Outage, Outages, Report};
 use server::Server;
 
-/// How long the target stays away, in nanoseconds.
+/// How long a killed server stays away, in nanoseconds.
 const AWAY_NS: u64 = 500_000_000;
+/// Between two attempts to start it again, in nanoseconds.
+const AGAIN_NS: u64 = 50_000_000;
 /// How often it is looked whether requests complete again, in nanoseconds.
 const LOOK_NS: u64 = 500_000;
 /// How long that may take, in nanoseconds.
@@ -47,13 +50,17 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     let stop = stop_flag()?;
     let folder = Folder::new(args.folder.as_deref())?;
     let stage = Stage::set(&folder, disk_len)?;
-    let result = stage.load(&folder, runtime_ns, &args.runtime, &stop)?;
+    // The saboteur waits for processes: it may hold its core up.
+    let patient = CoreConfig { stall_ns: RECOVERY_NS_MAX, ..CoreConfig::default() };
+    let saboteur = ReactorThread::start(patient)?;
+    stage.send(&saboteur, runtime_ns / 4)?;
+    let result = stage.load(&args.runtime, &stop)?;
     if stop.load(Ordering::Relaxed) {
         return Err(Failure::failed("interrupted; everything is cleaned up"));
     }
     stage.read_back(disk_len)?;
-    let outage = stage.outage();
-    let report = Report::new(&result, outage, stage.verify.counts());
+    let report = Report::new(&result, stage.outages()?, stage.verify.counts());
+    drop(saboteur);
     say(&format!("\n{}", report.table()))?;
     if let Some(path) = &args.json {
         output::write(path, report.json().as_bytes())?;
@@ -84,44 +91,47 @@ fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
 
 /// What the demo plays on.
 struct Stage {
-    server: Arc<Mutex<Server>>,
+    servers: Arc<Mutex<Servers>>,
     device: Arc<dyn BlockDevice>,
     verify: VerifyHandle,
-    outage: Arc<Mutex<Result<Outage, String>>>,
+    outages: Arc<Mutex<Option<Result<Outages, String>>>>,
+}
+
+/// The processes between the load and the disk. The export goes first.
+struct Servers {
+    export: Server,
+    target: Server,
 }
 
 impl Stage {
     fn set(folder: &Folder, disk_len: u64) -> Result<Stage, Failure> {
-        let server = Server::start(&folder.disk(disk_len)?, folder.path())?;
-        say(&format!("target     serves a sparse file of {} at", show_size(disk_len)))?;
-        say(&format!("           {}", server.uri))?;
-        let uri: Uri = server.uri.parse()?;
-        let lun = open(&uri)?;
-        let info = lun.info();
+        let target = Server::target(&folder.disk(disk_len)?, folder.path())?;
+        say(&format!("target     serves a sparse file of {} over iSCSI at", show_size(disk_len)))?;
+        say(&format!("           {}", target.uri))?;
+        let export = Server::export(&target.uri, &folder.path().join("nbd.sock"))?;
+        say("export     logs in there, and serves the LUN over NBD at")?;
+        say(&format!("           {}", export.uri))?;
+        let uri: Uri = export.uri.parse()?;
+        let disk = open(&uri)?;
+        let info = disk.info();
         say(&format!(
-            "initiator  logged in: {} in blocks of {}, up to {} a request",
+            "client     connected: {} in blocks of {}, up to {} a request",
             show_size(info.size),
             info.block_len,
             show_size(info.io_len_max.into())
         ))?;
-        let verify = Verify::new(lun)?;
+        let verify = Verify::new(disk)?;
         let handle = verify.handle();
         Ok(Stage {
-            server: Arc::new(Mutex::new(server)),
+            servers: Arc::new(Mutex::new(Servers { export, target })),
             device: Arc::new(verify),
             verify: handle,
-            outage: Arc::new(Mutex::new(Ok(Outage::default()))),
+            outages: Arc::default(),
         })
     }
 
-    /// Runs the load, and kills the target under it.
-    fn load(
-        &self,
-        folder: &Folder,
-        runtime_ns: u64,
-        runtime: &str,
-        stop: &Arc<AtomicBool>,
-    ) -> Result<RunResult, Failure> {
+    /// Runs the load.
+    fn load(&self, runtime: &str, stop: &Arc<AtomicBool>) -> Result<RunResult, Failure> {
         let mut words = JobWords::default();
         let given = [("rw", "randrw"), ("bs", "4k"), ("qd", "32"), ("warmup", "0s")];
         for (key, word) in given.into_iter().chain([("runtime", runtime)]) {
@@ -131,35 +141,31 @@ impl Stage {
         say(&format!(
             "load       random 4 KiB reads and writes at depth 32 for {runtime}, verified"
         ))?;
-        // The saboteur waits for processes: it may hold its core up.
-        let patient = CoreConfig { stall_ns: RECOVERY_NS_MAX, ..CoreConfig::default() };
-        let saboteur = ReactorThread::start(patient)?;
-        self.send(&saboteur, folder, runtime_ns / 3)?;
         let progress = std::io::stderr().is_terminal();
         let stop = Arc::clone(stop);
         let options = RunOptions { progress, stop, ..RunOptions::default() };
-        let result = byway_bench::run::run(&spec, &self.device, &options)?;
-        drop(saboteur);
-        let outage = self.outage.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*outage {
-            Ok(_) => Ok(result),
-            Err(problem) => Err(Failure::failed(problem.clone())),
-        }
+        Ok(byway_bench::run::run(&spec, &self.device, &options)?)
     }
 
-    fn outage(&self) -> Outage {
-        let outage = self.outage.lock().unwrap_or_else(PoisonError::into_inner);
-        outage.clone().unwrap_or_default()
+    /// What the saboteur has seen, who is through when everything has been read back: without the
+    /// servers nothing can be.
+    fn outages(&self) -> Result<Outages, Failure> {
+        let outages = self.outages.lock().unwrap_or_else(PoisonError::into_inner);
+        let unfinished = || Err("a server was killed too late; use a longer --runtime".into());
+        outages.clone().unwrap_or_else(unfinished).map_err(Failure::failed)
     }
 
-    /// Sends the saboteur, who acts at `after_ns`.
-    fn send(&self, thread: &ReactorThread, folder: &Folder, after_ns: u64) -> Result<(), Failure> {
-        let (server, verify) = (Arc::clone(&self.server), self.verify.clone());
-        let (outage, state) = (Arc::clone(&self.outage), folder.path().to_owned());
+    /// Sends the saboteur, who acts after `pause_ns`, and again after as long.
+    fn send(&self, thread: &ReactorThread, pause_ns: u64) -> Result<(), Failure> {
+        let (servers, verify) = (Arc::clone(&self.servers), self.verify.clone());
+        let outages = Arc::clone(&self.outages);
         let act = move |core: std::rc::Rc<Core>| async move {
-            core.sleep(after_ns).await;
-            let done = sabotage(&core, &server, &verify, &state).await;
-            *outage.lock().unwrap_or_else(PoisonError::into_inner) = done;
+            let done = sabotage_both(&core, &servers, &verify, pause_ns).await;
+            // The load may wait for a server that does not come back: this is said at once.
+            if let Err(problem) = &done {
+                tracing::error!(problem, "the demo cannot go on");
+            }
+            *outages.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
         };
         let sent = thread.spawn(Class::Foreground, "saboteur", act);
         sent.map_err(|_| Failure::failed("the demo's second thread has ended; report this"))
@@ -184,30 +190,61 @@ impl Stage {
     }
 }
 
-/// Kills the target, lets it be away, starts it again, and waits for the next completed request.
+/// The target first, then the export.
+async fn sabotage_both(
+    core: &std::rc::Rc<Core>,
+    servers: &Mutex<Servers>,
+    verify: &VerifyHandle,
+    pause_ns: u64,
+) -> Result<Outages, String> {
+    core.sleep(pause_ns).await;
+    let target = sabotage(core, servers, |servers| &mut servers.target, verify).await?;
+    core.sleep(pause_ns.saturating_sub(AWAY_NS)).await;
+    let export = sabotage(core, servers, |servers| &mut servers.export, verify).await?;
+    Ok(Outages { target, export })
+}
+
+fn restart(
+    servers: &Mutex<Servers>,
+    which: fn(&mut Servers) -> &mut Server,
+) -> Result<(), Failure> {
+    which(&mut servers.lock().unwrap_or_else(PoisonError::into_inner)).restart()
+}
+
+/// Kills a server, lets it be away, starts it again, and waits for the next completed request.
 async fn sabotage(
     core: &std::rc::Rc<Core>,
-    server: &Mutex<Server>,
+    servers: &Mutex<Servers>,
+    which: fn(&mut Servers) -> &mut Server,
     verify: &VerifyHandle,
-    state: &std::path::Path,
 ) -> Result<Outage, String> {
     let words = |failure: Failure| failure.line().to_owned();
-    say("fault      kill -9 of the target, under load").map_err(words)?;
     let killed = core.now();
-    server.lock().unwrap_or_else(PoisonError::into_inner).kill();
+    let name = {
+        let mut servers = servers.lock().unwrap_or_else(PoisonError::into_inner);
+        let server = which(&mut servers);
+        say(&format!("fault      kill -9 of the {}, under load", server.name)).map_err(words)?;
+        server.kill();
+        server.name
+    };
     core.sleep(AWAY_NS).await;
-    let restarted = server.lock().unwrap_or_else(PoisonError::into_inner).restart(state);
-    restarted.map_err(words)?;
+    // The kernel takes apart what a killed process had in flight, and only then is a port free.
+    while let Err(failure) = restart(servers, which) {
+        if core.now() > killed + RECOVERY_NS_MAX {
+            return Err(words(failure));
+        }
+        core.sleep(AGAIN_NS).await;
+    }
     let back = core.now();
     let seen = verify.counts();
     while verify.counts() == seen {
         if core.now() > back + RECOVERY_NS_MAX {
-            return Err("no request completed after the target was back; report this".into());
+            return Err(format!("no request completed after the {name} was back; report this"));
         }
         core.sleep(LOOK_NS).await;
     }
     let outage = Outage { outage_ns: back - killed, recovery_ns: core.now() - back };
     let recovery = outage.recovery_ns / 1_000_000;
-    say(&format!("recovery   the target is back; I/O flows {recovery} ms later")).map_err(words)?;
+    say(&format!("recovery   the {name} is back; I/O flows {recovery} ms later")).map_err(words)?;
     Ok(outage)
 }

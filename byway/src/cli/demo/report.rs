@@ -20,12 +20,23 @@ pub(super) struct Report {
     outage_ms: f64,
     /// From its being there again to the next completed request.
     recovery_ms: f64,
+    /// The same of the export.
+    export_outage_ms: f64,
+    /// The same of the export.
+    export_recovery_ms: f64,
     /// Blocks that were read back and compared.
     compared_blocks: u64,
     lost_blocks: u64,
 }
 
-/// What the kill has cost, in nanoseconds.
+/// What the kills have cost.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Outages {
+    pub(super) target: Outage,
+    pub(super) export: Outage,
+}
+
+/// What a kill has cost, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Outage {
     pub(super) outage_ns: u64,
@@ -37,7 +48,7 @@ fn ms(ns: u64) -> f64 {
 }
 
 impl Report {
-    pub(super) fn new(result: &RunResult, outage: Outage, counts: VerifyCounts) -> Report {
+    pub(super) fn new(result: &RunResult, outages: Outages, counts: VerifyCounts) -> Report {
         let tallies = &result.jobs[0].tallies;
         let at = |side: usize, part: f64| ms(tallies[side].service.value_at_quantile(part));
         Report {
@@ -49,8 +60,10 @@ impl Report {
             write_p50_ms: at(1, 0.5),
             write_p99_ms: at(1, 0.99),
             failed_requests: result.failures(),
-            outage_ms: ms(outage.outage_ns),
-            recovery_ms: ms(outage.recovery_ns),
+            outage_ms: ms(outages.target.outage_ns),
+            recovery_ms: ms(outages.target.recovery_ns),
+            export_outage_ms: ms(outages.export.outage_ns),
+            export_recovery_ms: ms(outages.export.recovery_ns),
             compared_blocks: counts.matched + counts.mismatched,
             lost_blocks: counts.mismatched,
         }
@@ -65,11 +78,13 @@ impl Report {
     pub(super) fn table(&self) -> String {
         let rows = [
             ("requests", format!("{} reads, {} writes", self.reads, self.writes)),
-            ("per second, the outage included", format!("{:.0}", self.iops)),
+            ("per second, the outages included", format!("{:.0}", self.iops)),
             ("reads", format!("p50 {:.2} ms, p99 {:.2} ms", self.read_p50_ms, self.read_p99_ms)),
             ("writes", format!("p50 {:.2} ms, p99 {:.2} ms", self.write_p50_ms, self.write_p99_ms)),
             ("target away after kill -9", format!("{:.0} ms", self.outage_ms)),
             ("I/O again after its return", format!("{:.0} ms", self.recovery_ms)),
+            ("export away after kill -9", format!("{:.0} ms", self.export_outage_ms)),
+            ("I/O again after its return", format!("{:.0} ms", self.export_recovery_ms)),
             ("failed requests", self.failed_requests.to_string()),
             ("blocks read back and compared", self.compared_blocks.to_string()),
             ("blocks lost", self.lost_blocks.to_string()),

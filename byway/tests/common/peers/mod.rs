@@ -1,11 +1,12 @@
 //! Programs by others that tests talk to, each a child process on 127.0.0.1 with files in a folder
-//! of its own: Debian's `tgtd` and `istgt`, and libiscsi's tools. A service that the system runs is
+//! of its own: Debian's `tgtd` and `istgt`, libiscsi's tools, and NBD servers. A service that the system runs is
 //! never touched: ports, control sockets and configurations are the test's own. A test that lacks
 //! a package says so on its output and passes: see [`is_missing`].
 
 #![allow(dead_code, unused_imports, reason = "each test takes the peers that it needs")]
 
 mod istgt;
+pub(crate) mod nbd;
 mod tgt;
 mod tools;
 

@@ -130,15 +130,16 @@ impl Session {
     #[inline]
     fn operation(&self, request: &Request) -> Result<Operation, Fault> {
         let Request { flags, command, offset, len, .. } = *request;
+        // Before the abilities: a read-only export does not offer them.
+        if command.writes() && self.flags.contains(TransmissionFlags::READ_ONLY) {
+            return Err(Fault(NbdErrno::Eperm, "the export is read-only"));
+        }
         let allowed = self.allowed(command)?;
         if !allowed.contains(flags) {
             return Err(Fault(NbdErrno::Einval, "a flag that this command does not have here"));
         }
         if command == Command::Flush {
             return flush(offset, len);
-        }
-        if command.writes() && self.flags.contains(TransmissionFlags::READ_ONLY) {
-            return Err(Fault(NbdErrno::Eperm, "the export is read-only"));
         }
         self.check_range(command, offset, len)?;
         if len == 0 {
