@@ -13,8 +13,8 @@ extern crate std;
 
 pub mod fuzz;
 pub mod iscsi;
-pub mod netlink;
 pub mod nbd;
+pub mod netlink;
 pub mod reservation;
 pub mod scsi;
 pub mod serial;

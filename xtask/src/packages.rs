@@ -45,11 +45,7 @@ pub(crate) const PACKAGES: &[Package] = &[
     Package { name: "iproute2", program: "ip", used_by: &["guest", "guest-nbd"] },
     Package { name: "nbdkit", program: "nbdkit", used_by: &["NBD tests", "bench peers --export"] },
     Package { name: "libnbd-bin", program: "nbdcopy", used_by: &["NBD tests of libnbd's tools"] },
-    Package {
-        name: "python3-libnbd",
-        program: "nbdsh",
-        used_by: &["NBD tests of every command"],
-    },
+    Package { name: "python3-libnbd", program: "nbdsh", used_by: &["NBD tests of every command"] },
     Package {
         name: "qemu-utils",
         program: "qemu-img",
