@@ -14,6 +14,9 @@ use crate::core::Core;
 use crate::memory::Lease;
 use crate::ring::Ops;
 
+/// Bytes that a Unix socket holds at most; the kernel may allow less (net.core.wmem_max).
+const UNIX_BUFFER_LEN: usize = 1 << 20;
+
 pub(super) struct KernelStream {
     ops: Rc<Ops>,
     socket: Rc<Socket>,
@@ -37,7 +40,7 @@ impl KernelStream {
         let ops = ops_of(core, address)?;
         let socket = Socket::open(address, "connect")?;
         let stream = KernelStream::new(&ops, socket);
-        stream.send_at_once()?;
+        stream.prepare()?;
         let to = address.to_kernel().map_err(|e| NetError::from_io(&e, address, "connect"))?;
         let pending = request::connect(&ops, &stream.socket, to);
         let (output, _) = pending.ok_or_else(|| stream.socket.no_slot())?.await;
@@ -54,7 +57,7 @@ impl KernelStream {
         peer: Rc<Address>,
     ) -> Result<KernelStream, NetError> {
         let stream = KernelStream::new(ops, Socket::from_fd(fd, peer));
-        stream.send_at_once()?;
+        stream.prepare()?;
         Ok(stream)
     }
 
@@ -64,8 +67,13 @@ impl KernelStream {
         KernelStream { ops: Rc::clone(ops), socket, inbound, outbound }
     }
 
-    fn send_at_once(&self) -> Result<(), NetError> {
-        self.set_tcp("set TCP_NODELAY", |socket| socket.set_tcp_nodelay(true))
+    /// TCP sends at once, and finds the size of its buffers itself. On a Unix socket the sender's
+    /// buffer is all there is: with room for a long message both sides wake once and not five times.
+    fn prepare(&self) -> Result<(), NetError> {
+        if self.socket.is_tcp() {
+            return self.set_tcp("set TCP_NODELAY", |socket| socket.set_tcp_nodelay(true));
+        }
+        self.set("set SO_SNDBUF", |socket| socket.set_send_buffer_size(UNIX_BUFFER_LEN))
     }
 
     pub(super) fn socket(&self) -> &Rc<Socket> {
