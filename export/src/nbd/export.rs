@@ -108,6 +108,10 @@ impl Export {
     /// The export, as a client that comes now is to see it.
     pub(crate) fn info(&self) -> ExportInfo {
         use TransmissionFlags as Flags;
+        // Whoever comes now sees the size of now.
+        if let Err(error) = self.config.device.rescan() {
+            tracing::warn!(export = self.config.name, %error, "cannot ask for the size");
+        }
         let device = self.config.device.info();
         let is_read_only = self.config.read_only || device.read_only;
         let flags = Flags::SEND_FLUSH
