@@ -10,6 +10,11 @@ use super::house::House;
 
 /// Everything, at this moment.
 pub(super) fn status(house: &House) -> DaemonStatus {
+    for (export, device) in house.devices.borrow().iter() {
+        if let Err(error) = device.rescan() {
+            tracing::warn!(export, %error, "cannot ask for the size");
+        }
+    }
     let mut status = DaemonStatus {
         version: env!("CARGO_PKG_VERSION").into(),
         pid: std::process::id(),

@@ -29,6 +29,7 @@ pub(super) struct House {
     pub(super) tls: Option<TlsConfig>,
     pub(super) servers: RefCell<Vec<Rc<Running>>>,
     pub(super) targets: Vec<(String, TargetHandle)>,
+    pub(super) devices: RefCell<Devices>,
     /// The size of each export when it was opened.
     pub(super) sizes: RefCell<BTreeMap<String, u64>>,
 }
@@ -55,6 +56,7 @@ impl House {
             servers: RefCell::new(servers.into_iter().map(Rc::new).collect()),
             targets: start_targets(core, targets)?,
             sizes: RefCell::new(sizes(&devices)),
+            devices: RefCell::new(devices),
             config: RefCell::new(config),
             tls,
         });

@@ -68,6 +68,7 @@ async fn change(
     }
     let exports = servers::exports(&new, &devices)?;
     house.sizes.borrow_mut().extend(sizes(&devices));
+    house.devices.borrow_mut().extend(devices);
     for (section, export) in new.iter().zip(&exports) {
         for server in house.servers.borrow().iter().filter(|server| server.only.is_none()) {
             server.handle.add_export(export.clone())?;
@@ -93,6 +94,7 @@ async fn remove(house: &Rc<House>, name: &str) {
         server.handle.stop().await;
     }
     house.sizes.borrow_mut().remove(name);
+    house.devices.borrow_mut().remove(name);
     tracing::info!(export = name, "is served no more");
 }
 
