@@ -13,6 +13,7 @@ extern crate std;
 
 pub mod fuzz;
 pub mod iscsi;
+pub mod nbd;
 pub mod reservation;
 pub mod scsi;
 pub mod serial;

@@ -36,6 +36,8 @@ pub(crate) enum Command {
     },
     /// See it all work on this machine, with nothing set up
     Demo(DemoArgs),
+    /// Serve devices over NBD until a signal; prints their URIs
+    Export(ExportArgs),
     /// Serve devices over iSCSI
     Target {
         #[command(subcommand)]
@@ -172,6 +174,37 @@ pub(crate) struct ServeArgs {
     /// What an idle core does: never spin, adaptive, always spin
     #[arg(long, value_name = "MODE", default_value = "adaptive")]
     pub(crate) poll_mode: String,
+    /// End when the process that started it ends
+    #[arg(long, hide = true)]
+    pub(crate) with_parent: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ExportArgs {
+    /// A file, block device or URI; several become several exports
+    #[arg(value_name = "FILE|URI", required = true)]
+    pub(crate) uri: Vec<String>,
+    /// The Unix socket to listen on
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: Vec<PathBuf>,
+    /// The address to listen on, of this host alone; port 0 takes any
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Vec<String>,
+    /// What clients call the export, once for each device [default: the empty name, or disk0, disk1, …]
+    #[arg(long)]
+    pub(crate) name: Vec<String>,
+    /// A few words about the exports for people
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) description: Option<String>,
+    /// Refuse writes
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    /// Whether to spin while idle: never, adaptive or always
+    #[arg(long, value_name = "MODE", default_value = "adaptive")]
+    pub(crate) poll: String,
+    /// The core to run on
+    #[arg(long)]
+    pub(crate) core: Option<usize>,
     /// End when the process that started it ends
     #[arg(long, hide = true)]
     pub(crate) with_parent: bool,

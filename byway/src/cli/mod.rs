@@ -6,6 +6,7 @@ mod ceiling;
 mod compare;
 mod contenders;
 mod demo;
+mod export;
 mod failure;
 mod iscsi;
 mod lun;
@@ -52,6 +53,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         },
         Command::Lun { command: LunCommand::Check(args) } => lun::check(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Target { command: TargetCommand::Serve(args) } => target::serve(&args),
         Command::Version => {
             let hash = byway_bench::machine::GIT_HASH;

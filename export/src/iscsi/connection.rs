@@ -19,7 +19,7 @@ use super::node::Node;
 use super::outgoing::Outgoing;
 use super::slot::{Slot, Stage};
 use super::stats::SessionCounts;
-use super::watch::Watch;
+use crate::watch::Watch;
 
 /// What makes two logins the same session (RFC 7143 section 4.4.3.1): a login with the key of a
 /// living session takes its place.

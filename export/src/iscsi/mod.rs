@@ -8,7 +8,6 @@
 //! only when the device has given everything back; in the steady state nothing is allocated.
 
 mod absent;
-mod buffer;
 mod config;
 mod connection;
 mod exclusion;
@@ -22,7 +21,6 @@ mod login;
 mod manage;
 mod node;
 mod outgoing;
-mod race;
 mod rare;
 mod result;
 mod serve;
@@ -35,7 +33,6 @@ mod tests;
 mod text;
 mod turns;
 mod unit;
-mod watch;
 
 pub use config::{
     Entropy, LunConfig, PortalConfig, TargetConfig, TargetLimits, UNIT_NUMBER_MAX, UNITS_MAX,

@@ -21,7 +21,7 @@ use super::ledger::{Shared, Shortage};
 use super::slot::Stage;
 use super::state::StateStore;
 use super::unit::Unit;
-use super::watch::Watch;
+use crate::watch::Watch;
 
 /// One target node on one core.
 pub(crate) struct Node {

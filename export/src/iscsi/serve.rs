@@ -19,9 +19,9 @@ use super::ledger::Ledger;
 use super::login::{Gate, INBOX_SMALL_LEN, NoLogin, Reserved};
 use super::node::Node;
 use super::outgoing::{Outgoing, SEND_SEGMENT_MAX};
-use super::race::{First, race};
 use super::stats::SessionCounts;
-use super::watch::Watch;
+use crate::race::{First, race};
+use crate::watch::Watch;
 
 /// Serves one connection from its first byte to its last.
 pub(crate) async fn serve(node: Rc<Node>, stream: Stream, portal_group: u16) {

@@ -10,8 +10,8 @@
 use byway_engine::error::IoError;
 use byway_proto::iscsi::target::TaskId;
 
-use super::buffer::Buffer;
 use super::exclusion::Ticket;
+use crate::buffer::Buffer;
 
 /// Where a task is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

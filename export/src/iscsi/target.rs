@@ -15,11 +15,12 @@ use byway_proto::iscsi::pdu::AsyncEvent;
 use byway_proto::scsi::Lun;
 
 use super::config::{PortalConfig, TargetConfig, UNIT_NUMBER_MAX, UNITS_MAX};
+use super::housekeeping;
 use super::node::{Node, Parts};
 use super::serve::serve;
 use super::stats::SessionStats;
 use super::unit::{Unit, describe};
-use super::{housekeeping, race};
+use crate::race;
 
 /// How long a listener that failed is left alone, in nanoseconds.
 const PAUSE_NS: u64 = 100_000_000;

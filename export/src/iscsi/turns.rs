@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use super::watch::Watch;
+use crate::watch::Watch;
 
 /// A queue of tasks.
 #[derive(Default)]

@@ -22,7 +22,7 @@ use super::exclusion::{Exclusion, Range, Ticket};
 use super::identity;
 use super::node::Node;
 use super::turns::Turns;
-use super::watch::Watch;
+use crate::watch::Watch;
 
 /// The largest piece that a task's memory is made of.
 pub(crate) const CHUNK_MAX: u32 = 1 << 20;

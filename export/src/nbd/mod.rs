@@ -1,0 +1,36 @@
+//! The NBD server: serves block devices to QEMU, to the kernel and to tools (NBD, 'Introduction').
+//!
+//! [`Server::start`] listens and serves on one reactor. The rules are machines of `byway-proto`; here
+//! bytes move between streams, memory and devices. Follow a request: `incoming.rs` takes it and puts its
+//! data in place, `execute.rs` asks the device, `outgoing.rs` sends the reply.
+//!
+//! Invariants: the memory of a request has one owner at a time (stream, device or slot); a connection
+//! is over only when the device has given everything back; in the steady state nothing is allocated.
+
+mod config;
+mod connection;
+mod errno;
+mod execute;
+mod export;
+mod handshake;
+mod housekeeping;
+mod incoming;
+mod node;
+mod outgoing;
+mod right;
+mod right_file;
+mod serve;
+mod server;
+mod slot;
+mod stats;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+pub use config::{ExportConfig, ListenOn, REQUESTS_MAX, ServerConfig, ServerLimits};
+pub use right::{Answer, FreeRight, Refused, WriteRight};
+pub use right_file::FileRight;
+pub use server::{Server, ServerHandle};
+pub use stats::{
+    ConnectionCounts, ConnectionStats, ExportCounts, ExportStats, LATENCY_BUCKETS, ServerStats,
+};
