@@ -8,9 +8,10 @@
 pub mod fuzz;
 pub mod iscsi;
 pub mod lun;
+pub mod nbd;
 mod open;
 pub mod secret;
 pub mod uri;
 
 pub use open::{OpenOptions, open, open_with};
-pub use uri::{IscsiUri, Uri, UriError};
+pub use uri::{IscsiUri, NbdUri, Uri, UriError};

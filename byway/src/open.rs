@@ -7,6 +7,7 @@ use byway_engine::block::BlockDevice;
 use byway_engine::block::file::{FileDevice, FileOptions};
 use byway_engine::block::mem::MemDevice;
 use byway_engine::block::null::NullDevice;
+use byway_export::nbd::client::NbdDevice;
 use byway_iscsi_initiator::IscsiDevice;
 
 use crate::uri::Uri;
@@ -43,6 +44,11 @@ pub fn open_with(uri: &Uri, wanted: OpenOptions) -> Result<Arc<dyn BlockDevice>,
             let mut config = crate::iscsi::config(uri)?;
             config.read_only |= wanted.read_only;
             Arc::new(IscsiDevice::open(config)?)
+        }
+        Uri::Nbd(uri) => {
+            let mut config = crate::nbd::config(uri)?;
+            config.read_only |= wanted.read_only;
+            Arc::new(NbdDevice::open(config)?)
         }
     })
 }

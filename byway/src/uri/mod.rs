@@ -1,10 +1,11 @@
-//! The URIs of devices: `file:/path[?direct=off&readonly=on]`, `mem:SIZE`, `null:SIZE` and
-//! `iscsi://portal/target/lun`.
+//! The URIs of devices: `file:/path[?direct=off&readonly=on]`, `mem:SIZE`, `null:SIZE`,
+//! `iscsi://portal/target/lun`, `nbd://host/EXPORT` and `nbd+unix:///EXPORT?socket=/path`.
 //!
 //! Pure. A path may hold any byte as `%XX`; `?`, `#` and `%` must be written so. Sizes are those of
 //! the bench: `1g`, `512MiB`.
 
 mod iscsi;
+mod nbd;
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -16,11 +17,12 @@ use byway_bench::words::{show_size, size};
 use byway_proto::iscsi::chap::Algorithm;
 
 pub use iscsi::IscsiUri;
+pub use nbd::{NBD_PORT, NbdPlace, NbdUri};
 
 /// The longest URI, in bytes.
 pub const URI_LEN_MAX: usize = 8192;
-const SCHEMES: &str =
-    "use file:/path, iscsi://host/TARGET/LUN, mem:SIZE or null:SIZE, such as mem:1g";
+const SCHEMES: &str = "use file:/path, iscsi://host/TARGET/LUN, nbd+unix:///EXPORT?socket=/path, nbd://host/EXPORT, \
+     mem:SIZE or null:SIZE, such as mem:1g";
 
 /// The name of a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +42,8 @@ pub enum Uri {
     Null(u64),
     /// A LUN.
     Iscsi(Box<IscsiUri>),
+    /// An export of an NBD server.
+    Nbd(Box<NbdUri>),
 }
 
 /// A URI that means nothing.
@@ -115,6 +119,9 @@ fn parse(word: &str) -> Result<Uri, Wrong> {
         "mem" => sized(rest).map(Uri::Mem),
         "null" => sized(rest).map(Uri::Null),
         "iscsi" => iscsi::parse(rest).map(|uri| Uri::Iscsi(Box::new(uri))),
+        "nbd" => nbd::parse(rest, false).map(|uri| Uri::Nbd(Box::new(uri))),
+        "nbd+unix" => nbd::parse(rest, true).map(|uri| Uri::Nbd(Box::new(uri))),
+        "nbds" | "nbds+unix" => Err(nbd::secure(scheme)),
         _ => wrong(format!("the scheme '{scheme}' is not known"), SCHEMES),
     }
 }
@@ -220,6 +227,7 @@ impl fmt::Display for Uri {
             Uri::Mem(bytes) => write!(f, "mem:{}", show_size(*bytes)),
             Uri::Null(bytes) => write!(f, "null:{}", show_size(*bytes)),
             Uri::Iscsi(uri) => uri.fmt(f),
+            Uri::Nbd(uri) => uri.fmt(f),
             Uri::File { path, direct, read_only } => {
                 f.write_str("file:")?;
                 encode(path, f)?;

@@ -34,3 +34,6 @@ pub use server::{Server, ServerHandle};
 pub use stats::{
     ConnectionCounts, ConnectionStats, ExportCounts, ExportStats, LATENCY_BUCKETS, ServerStats,
 };
+//! NBD: exports of others as devices.
+
+pub mod client;

@@ -5,6 +5,7 @@
 //! offsets and lengths. Sections are cited as NBD, 'Section title'.
 
 pub mod chunk;
+pub mod client;
 pub mod command;
 pub mod context;
 pub mod errno;

@@ -1,0 +1,21 @@
+//! An NBD export as a block device: one connection for each core that opens a channel.
+//!
+//! The rules are `byway_proto::nbd::client`; this room moves the bytes. Requests leave gathered, one
+//! send per turn; replies are copied out of what was received, long runs go straight to their owner.
+//! A lost connection is opened again, and what it did not finish is sent again in the order of
+//! submission ([`NbdConfig::reconnect_ns`]). A flush that cannot vouch for what was lost says so.
+
+mod carve;
+mod channel;
+mod config;
+mod connect;
+mod device;
+mod intake;
+mod keep;
+mod line;
+mod request;
+mod send;
+mod terms;
+
+pub use config::{DEPTH, DEPTH_MAX, NbdConfig, RECONNECT_NS};
+pub use device::NbdDevice;
