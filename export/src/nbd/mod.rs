@@ -7,6 +7,7 @@
 //! Invariants: the memory of a request has one owner at a time (stream, device or slot); a connection
 //! is over only when the device has given everything back; in the steady state nothing is allocated.
 
+pub mod client;
 mod config;
 mod connection;
 mod errno;
@@ -34,6 +35,3 @@ pub use server::{Server, ServerHandle};
 pub use stats::{
     ConnectionCounts, ConnectionStats, ExportCounts, ExportStats, LATENCY_BUCKETS, ServerStats,
 };
-//! NBD: exports of others as devices.
-
-pub mod client;
