@@ -9,6 +9,7 @@
 
 mod crash;
 mod iscsi;
+mod lab;
 mod network;
 mod scenario;
 mod seeds;
