@@ -142,7 +142,7 @@ impl ServerHandle {
     /// Stops: nobody else comes in; clients get what they asked for and are told that the server goes
     /// away; who has not left after the time that the limits give is cut. Ends when the devices have
     /// nothing of theirs any more.
-    pub async fn stop(self) {
+    pub async fn stop(&self) {
         let node = &self.node;
         node.is_stopping.set(true);
         let tasks: Vec<_> = self.tasks.borrow_mut().drain(..).collect();
