@@ -14,8 +14,8 @@ fn what_makes_no_sense_is_refused_and_the_connection_goes_on() {
         let mut client = connect(&core, &to, "a").await;
         let end = 64 << 20;
         let unknown = Command::Unknown(77);
-        let wrong: [(Command, (u64, u64), Vec<u8>, NbdErrno); 6] = [
-            (unknown, (0, 512), vec![], NbdErrno::Einval),
+        let wrong = [
+            (unknown, (0, 512), Vec::new(), NbdErrno::Einval),
             (Command::Read, (end, 512), vec![], NbdErrno::Einval),
             (Command::Read, (u64::MAX - 511, 512), vec![], NbdErrno::Einval),
             (Command::Read, (1, 512), vec![], NbdErrno::Einval),
@@ -82,7 +82,7 @@ fn a_client_that_floods_and_never_reads_holds_its_share_and_no_more() {
     story(config, |core, to, server| async move {
         let mut flood = connect(&core, &to, "a").await;
         for n in 0..200u64 {
-            flood.ask(Command::Read, NO_FLAGS, (n % 64 << 20, 1 << 20), &[]).await;
+            flood.ask(Command::Read, NO_FLAGS, ((n % 64) << 20, 1 << 20), &[]).await;
         }
         let mut other = connect(&core, &to, "a").await;
         for n in 0..100u64 {
