@@ -1,6 +1,7 @@
 //! Opens a connection: connects, and shakes hands.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use byway_engine::block::Payload;
 use byway_engine::core::{Core, within};
@@ -18,6 +19,8 @@ const OPEN_NS: u64 = 10_000_000_000;
 const INBOX_LEN: u32 = 32 << 10;
 /// For how long sent bytes may stay unacknowledged over TCP, in milliseconds.
 const USER_TIMEOUT_MS: u32 = 20_000;
+/// How often a quiet connection over TCP is probed.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 /// Connects and shakes hands, in [`OPEN_NS`] at most; what went wrong, in words.
 pub(crate) async fn open(core: &Rc<Core>, config: &NbdConfig) -> Result<(Stream, Opened), String> {
@@ -28,6 +31,7 @@ pub(crate) async fn open(core: &Rc<Core>, config: &NbdConfig) -> Result<(Stream,
 async fn connect(core: &Rc<Core>, config: &NbdConfig) -> Result<(Stream, Opened), String> {
     let stream = Stream::connect(core, &config.address).await.map_err(|e| e.to_string())?;
     stream.set_user_timeout(USER_TIMEOUT_MS).map_err(|e| e.to_string())?;
+    stream.set_keep_alive(KEEP_ALIVE).map_err(|e| e.to_string())?;
     let opened = shake_hands(core, &stream, config).await?;
     Ok((stream, opened))
 }
