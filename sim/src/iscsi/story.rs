@@ -57,7 +57,7 @@ pub(crate) fn run(seed: u64, options: Options) -> Result<Passed, String> {
     }
     last_look(&world, &scene.lab)?;
     let operations = scene.lab.operations.get();
-    Ok(Passed { trace_hash: world.trace_hash(), operations })
+    Ok(Passed { trace_hash: world.trace_hash(), operations, simulated_ns: world.now() })
 }
 
 fn net_config(rng: &mut Rng) -> NetConfig {
@@ -134,8 +134,10 @@ async fn initiate(core: Rc<Core>, config: IscsiConfig, lab: Rc<Lab>, mut rng: Rn
     for n in 0..workers {
         let cells = if is_shared { 0..CELLS } else { n * share..(n + 1) * share };
         let desk = Rc::clone(&desks[rng.below(desks.len() as u64) as usize]);
-        let worker = Worker { core: Rc::clone(&core), desk, cells, rng: rng.fork() };
-        running.push(core.spawn(Class::Foreground, "worker", worker.work(TROUBLE_NS)));
+        let mut worker = Worker { core: Rc::clone(&core), desk, cells, rng: rng.fork() };
+        running.push(core.spawn(Class::Foreground, "worker", async move {
+            worker.work(TROUBLE_NS).await;
+        }));
     }
     for worker in running {
         let _joined = worker.await;

@@ -6,12 +6,15 @@ use std::rc::Rc;
 use byway_engine::api::Disk;
 use byway_engine::block::BlockDevice;
 use byway_engine::core::Core;
+use byway_engine::memory::LEASE_LEN_MAX;
 use byway_engine::sim::World;
 
 use super::worker::Desk;
 use super::{CELLS, Lab};
 use crate::crash::cell;
 
+/// The least piece of memory, in bytes.
+const LEASE_LEN_MIN: u32 = 512;
 /// Cells of one read of the last look.
 const LOOK_CELLS: u64 = 8;
 /// Attempts at the last flush and the last look.
@@ -74,4 +77,20 @@ fn judge_medium(lab: &Lab) -> Result<(), String> {
         model.read(place, began, value).map_err(|words| format!("at the end, {words}"))?;
     }
     Ok(())
+}
+
+/// Whether all memory of a core is free: what can be leased is all that there is.
+pub(crate) fn arena_is_whole(core: &Core) -> Result<(), String> {
+    let (mut held, mut free, mut len) = (Vec::new(), 0, LEASE_LEN_MAX);
+    while len >= LEASE_LEN_MIN {
+        match core.lease(len) {
+            Some(lease) => {
+                free += lease.len();
+                held.push(lease);
+            }
+            None => len /= 2,
+        }
+    }
+    let all = core.arena().stats().len;
+    if free == all { Ok(()) } else { Err(format!("{} bytes of memory are not back", all - free)) }
 }

@@ -4,6 +4,7 @@
 //! at the disk sees what is executed; [`look`] judges what is there at the end.
 
 use std::cell::{Cell, RefCell};
+use std::ops::Range;
 
 use byway_engine::sim::SimDisk;
 
@@ -39,6 +40,12 @@ pub(crate) struct Lab {
     pub(crate) failed: Cell<u64>,
     /// The target is to stop in order and to start again.
     pub(crate) asks_to_stop: Cell<bool>,
+    /// The clients are gone: the server is to end.
+    pub(crate) is_over: Cell<bool>,
+    /// The server has ended, and was looked at.
+    pub(crate) server_ended: Cell<bool>,
+    /// Cells of those whose flushes must not go well over a loss.
+    pub(crate) vouched: Range<u64>,
     versions: Cell<u64>,
     losses: RefCell<Vec<Loss>>,
     /// When each channel heard of a loss.
@@ -57,6 +64,9 @@ impl Lab {
             operations: Cell::new(0),
             failed: Cell::new(0),
             asks_to_stop: Cell::new(false),
+            is_over: Cell::new(false),
+            server_ended: Cell::new(false),
+            vouched: 0..cells,
             versions: Cell::new(0),
             losses: RefCell::default(),
             told: RefCell::default(),
@@ -91,7 +101,7 @@ impl Lab {
     pub(crate) fn lose_cache(&self, at_ns: u64) {
         self.disk.power_loss();
         let mut model = self.model.borrow_mut();
-        let first_lost = model.cache_lost().unwrap_or(Tick::MAX);
+        let first_lost = model.cache_lost(&self.vouched).unwrap_or(Tick::MAX);
         let loss = Loss { tick: model.now(), at_ns, first_lost };
         self.losses.borrow_mut().push(loss);
     }

@@ -58,7 +58,7 @@ enum Errand {
 
 impl Worker {
     /// Works until `until_ns`.
-    pub(crate) async fn work(mut self, until_ns: u64) {
+    pub(crate) async fn work(&mut self, until_ns: u64) {
         while self.core.now() < until_ns && !self.desk.lab.has_failed() {
             let errands = self.errands();
             let run = |errand| {
@@ -102,7 +102,8 @@ impl Worker {
             70..80 => Errand::Flush,
             80..85 => Errand::Zeroes { places, fua, unmap: self.rng.chance(500_000) },
             85..90 => Errand::Discard { places },
-            _ => Errand::Compare { place: places.start, fua },
+            _ if self.desk.compares() => Errand::Compare { place: places.start, fua },
+            _ => Errand::Write { places, fua },
         }
     }
 
@@ -129,6 +130,10 @@ impl Desk {
         if took > self.patience_ns {
             self.lab.fail(format!("{words} took {took} ns"));
         }
+    }
+
+    fn compares(&self) -> bool {
+        self.disk.info().can.compare_and_write
     }
 
     fn offset(&self, place: u64) -> u64 {
