@@ -24,6 +24,7 @@ mod serve;
 mod server;
 mod slot;
 mod stats;
+mod succession;
 #[cfg(test)]
 mod tests;
 mod wire;
