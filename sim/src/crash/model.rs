@@ -7,6 +7,7 @@
 //! until the power goes.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::cell::Value;
 
@@ -200,14 +201,15 @@ impl Model {
     /// durable one has overwritten.
     pub(crate) fn power_lost(&mut self) {
         self.host_crashed();
-        self.cache_lost();
+        self.cache_lost(&(0..self.cells()));
     }
 
     /// The power of the disk went, and its users live on: what is in flight goes on. Tells when the
-    /// first change that may be lost was acknowledged.
-    pub(crate) fn cache_lost(&mut self) -> Option<Tick> {
+    /// first change of the cells `of` that may be lost was acknowledged.
+    pub(crate) fn cache_lost(&mut self, of: &Range<u64>) -> Option<Tick> {
         let now = self.now();
-        let changes = self.cells.iter().flat_map(|cell| &cell.changes);
+        let cells = &self.cells[of.start as usize..of.end as usize];
+        let changes = cells.iter().flat_map(|cell| &cell.changes);
         let at_stake = changes.filter(|change| change.is_certain && !change.is_durable);
         let first = at_stake.filter_map(|change| change.ended).min();
         self.cells.iter_mut().for_each(|cell| cell.lose_cache(now));

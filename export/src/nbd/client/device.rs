@@ -10,6 +10,7 @@ use byway_engine::net::{INBOX_LEN, Inbox, OUTBOX_COPY_MAX, Outbox};
 use byway_engine::reactor::Reactor;
 use byway_engine::{ErrorKind, SetupError};
 use byway_proto::nbd::client::Opened;
+use byway_proto::nbd::context::ClientId;
 
 use super::channel::NbdChannel;
 use super::config::{DEPTH_MAX, NbdConfig};
@@ -62,7 +63,7 @@ impl NbdDevice {
             let problem = format!("a depth of {} is not served", config.depth);
             return Err(SetupError::new(&config.name, problem, format!("use 1 to {DEPTH_MAX}")));
         }
-        let (stream, facts) = connect::open(core, &config).await.map_err(|problem| {
+        let (stream, facts) = connect::open(core, &config, None).await.map_err(|problem| {
             let remedy = "check that the server runs, and the export's name";
             SetupError::new(&config.name, problem, remedy)
         })?;
@@ -77,6 +78,13 @@ impl NbdDevice {
         );
         SetupError::new(&self.shared.config.name, problem, "enlarge the arena")
     }
+}
+
+/// A name that no other client has.
+fn name_of_client(core: &Core) -> Result<ClientId, SetupError> {
+    let mut bytes = [0; 16];
+    core.random(&mut bytes)?;
+    Ok(ClientId(u128::from_be_bytes(bytes)))
 }
 
 /// The greatest block up to [`BLOCK_LEN`] of which the export consists, not below what the server
@@ -215,11 +223,12 @@ impl BlockDevice for NbdDevice {
     }
 
     fn open_channel(&self, core: &Rc<Core>) -> Result<Box<dyn Channel>, SetupError> {
+        let client = name_of_client(core)?;
         self.shared.take_channel()?;
         let (Some(outbox), Some(inbox)) = (Outbox::new(core), Inbox::new(core)) else {
             self.shared.give_back();
             return Err(self.no_memory());
         };
-        Ok(Box::new(NbdChannel::open(Line::new(core, &self.shared, outbox), inbox)))
+        Ok(Box::new(NbdChannel::open(Line::new(core, &self.shared, client, outbox), inbox)))
     }
 }

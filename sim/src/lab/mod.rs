@@ -1,13 +1,24 @@
-//! What workers, troubles and checkers of a run share.
+//! What workers, troubles and checkers share where a device is served over a network.
+//!
+//! Workers ([`worker`]) tell the model of `crash` what they ask for and hear; a witness ([`witness`])
+//! at the disk sees what is executed; [`look`] judges what is there at the end.
 
 use std::cell::{Cell, RefCell};
+use std::ops::Range;
 
 use byway_engine::sim::SimDisk;
 
-use super::witness::Witness;
+use self::witness::Witness;
 use crate::crash::model::{Model, Tick};
 
-/// The disk behind the LUN lost its cache.
+pub(crate) mod look;
+pub(crate) mod witness;
+pub(crate) mod worker;
+
+/// Cells of the device: few, so that requests meet.
+pub(crate) const CELLS: u64 = 48;
+
+/// The disk behind the device lost its cache.
 #[derive(Clone, Copy, Debug)]
 struct Loss {
     tick: Tick,
@@ -17,18 +28,24 @@ struct Loss {
 }
 
 /// The laboratory.
-pub(super) struct Lab {
-    pub(super) seed: u64,
-    pub(super) cell_len: u32,
-    pub(super) disk: SimDisk,
-    pub(super) witness: Witness,
-    pub(super) model: RefCell<Model>,
-    pub(super) failure: RefCell<Option<String>>,
-    pub(super) operations: Cell<u64>,
+pub(crate) struct Lab {
+    pub(crate) seed: u64,
+    pub(crate) cell_len: u32,
+    pub(crate) disk: SimDisk,
+    pub(crate) witness: Witness,
+    pub(crate) model: RefCell<Model>,
+    pub(crate) failure: RefCell<Option<String>>,
+    pub(crate) operations: Cell<u64>,
     /// Requests that failed, as they may.
-    pub(super) failed: Cell<u64>,
+    pub(crate) failed: Cell<u64>,
     /// The target is to stop in order and to start again.
-    pub(super) asks_to_stop: Cell<bool>,
+    pub(crate) asks_to_stop: Cell<bool>,
+    /// The clients are gone: the server is to end.
+    pub(crate) is_over: Cell<bool>,
+    /// The server has ended, and was looked at.
+    pub(crate) server_ended: Cell<bool>,
+    /// Cells of those whose flushes must not go well over a loss.
+    pub(crate) vouched: Range<u64>,
     versions: Cell<u64>,
     losses: RefCell<Vec<Loss>>,
     /// When each channel heard of a loss.
@@ -36,7 +53,7 @@ pub(super) struct Lab {
 }
 
 impl Lab {
-    pub(super) fn new(seed: u64, disk: SimDisk, cell_len: u32, cells: u64) -> Lab {
+    pub(crate) fn new(seed: u64, disk: SimDisk, cell_len: u32, cells: u64) -> Lab {
         Lab {
             seed,
             cell_len,
@@ -47,54 +64,57 @@ impl Lab {
             operations: Cell::new(0),
             failed: Cell::new(0),
             asks_to_stop: Cell::new(false),
+            is_over: Cell::new(false),
+            server_ended: Cell::new(false),
+            vouched: 0..cells,
             versions: Cell::new(0),
             losses: RefCell::default(),
             told: RefCell::default(),
         }
     }
 
-    pub(super) fn fail(&self, reason: String) {
+    pub(crate) fn fail(&self, reason: String) {
         self.failure.borrow_mut().get_or_insert(reason);
     }
 
     /// What is wrong, if anything.
-    pub(super) fn finding(&self) -> Option<String> {
+    pub(crate) fn finding(&self) -> Option<String> {
         self.failure.borrow().clone().or_else(|| self.witness.finding())
     }
 
-    pub(super) fn has_failed(&self) -> bool {
+    pub(crate) fn has_failed(&self) -> bool {
         self.finding().is_some()
     }
 
     /// A number for a write that no other has.
-    pub(super) fn version(&self) -> u64 {
+    pub(crate) fn version(&self) -> u64 {
         self.versions.set(self.versions.get() + 1);
         self.versions.get()
     }
 
     /// Losses of the cache so far.
-    pub(super) fn losses(&self) -> usize {
+    pub(crate) fn losses(&self) -> usize {
         self.losses.borrow().len()
     }
 
     /// The disk loses its power at `at_ns` and gets it back.
-    pub(super) fn lose_cache(&self, at_ns: u64) {
+    pub(crate) fn lose_cache(&self, at_ns: u64) {
         self.disk.power_loss();
         let mut model = self.model.borrow_mut();
-        let first_lost = model.cache_lost().unwrap_or(Tick::MAX);
+        let first_lost = model.cache_lost(&self.vouched).unwrap_or(Tick::MAX);
         let loss = Loss { tick: model.now(), at_ns, first_lost };
         self.losses.borrow_mut().push(loss);
     }
 
     /// A flush of a channel failed: what was written before is in doubt, as far as that is told.
-    pub(super) fn flush_failed(&self, channel: usize) {
+    pub(crate) fn flush_failed(&self, channel: usize) {
         let now = self.model.borrow_mut().now();
         self.told.borrow_mut().push((channel, now));
     }
 
     /// A flush that began then went well: nothing may have been lost that the channel was not told
     /// of before, unless the flush was done before the loss.
-    pub(super) fn flush_went_well(&self, channel: usize, began: Tick, began_ns: u64) {
+    pub(crate) fn flush_went_well(&self, channel: usize, began: Tick, began_ns: u64) {
         let told = self.told.borrow();
         let is_told = |loss: &Loss| {
             told.iter().any(|(to, at)| *to == channel && (loss.tick..began).contains(at))

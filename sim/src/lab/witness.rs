@@ -30,7 +30,7 @@ struct Log {
 
 /// Sees what the target does to its disk.
 #[derive(Clone)]
-pub(super) struct Witness {
+pub(crate) struct Witness {
     disk: SimDisk,
     seed: u64,
     cell_len: u32,
@@ -38,7 +38,7 @@ pub(super) struct Witness {
 }
 
 impl Witness {
-    pub(super) fn new(disk: SimDisk, seed: u64, cell_len: u32) -> Witness {
+    pub(crate) fn new(disk: SimDisk, seed: u64, cell_len: u32) -> Witness {
         Witness { disk, seed, cell_len, log: Arc::default() }
     }
 
@@ -47,7 +47,7 @@ impl Witness {
     }
 
     /// The write was handed back: no copy of it may begin from now on, nor be in execution.
-    pub(super) fn over(&self, version: u64) {
+    pub(crate) fn over(&self, version: u64) {
         let mut log = self.log();
         log.over.insert(version);
         if log.executing.keys().any(|(executing, _)| *executing == version) {
@@ -57,17 +57,17 @@ impl Witness {
     }
 
     /// The target is gone, and with it what it had in execution.
-    pub(super) fn target_gone(&self) {
+    pub(crate) fn target_gone(&self) {
         self.log().executing.clear();
     }
 
     /// What was seen that must not be.
-    pub(super) fn finding(&self) -> Option<String> {
+    pub(crate) fn finding(&self) -> Option<String> {
         self.log().finding.clone()
     }
 
     /// True where the disk was done with a flush between two moments in nanoseconds.
-    pub(super) fn flushed_between(&self, first: u64, last: u64) -> bool {
+    pub(crate) fn flushed_between(&self, first: u64, last: u64) -> bool {
         self.log().flushed_ns.iter().any(|at| (first..=last).contains(at))
     }
 
