@@ -15,4 +15,4 @@ pub mod secret;
 pub mod uri;
 
 pub use open::{OpenOptions, open, open_with};
-pub use uri::{IscsiUri, NbdUri, Uri, UriError};
+pub use uri::{IscsiUri, NbdPlace, NbdUri, Uri, UriError};

@@ -156,7 +156,7 @@ pub(crate) struct DemoArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ServeArgs {
-    /// A file, block device or URI; the first is LUN 0
+    /// A file, block device or URI (iscsi:, nbd:, nbd+unix:); the first is LUN 0
     #[arg(long, value_name = "FILE|URI", required = true)]
     pub(crate) lun: Vec<String>,
     /// Where to listen; port 0 takes any
@@ -199,7 +199,7 @@ pub(crate) struct ServeArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ExportArgs {
-    /// A file, block device or URI; several become several exports
+    /// A file, block device or URI (iscsi:, nbd:, nbd+unix:); several become several exports
     #[arg(value_name = "FILE|URI", required = true)]
     pub(crate) uri: Vec<String>,
     /// The Unix socket to listen on
@@ -219,7 +219,7 @@ pub(crate) struct ExportArgs {
     pub(crate) read_only: bool,
     /// Whether to spin while idle: never, adaptive or always
     #[arg(long, value_name = "MODE", default_value = "adaptive")]
-    pub(crate) poll: String,
+    pub(crate) poll_mode: String,
     /// The core to run on
     #[arg(long)]
     pub(crate) core: Option<usize>,
@@ -281,7 +281,8 @@ pub(crate) enum BenchCommand {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct RunArgs {
-    /// The device: file:/path, iscsi://host/TARGET/LUN, mem:SIZE or null:SIZE
+    /// The device: file:/path, iscsi://host/TARGET/LUN, nbd://host/EXPORT,
+    /// nbd+unix:///EXPORT?socket=/path, mem:SIZE or null:SIZE
     pub(crate) uri: String,
     /// A job file with the same words, in TOML
     #[arg(long, value_name = "FILE")]
@@ -304,7 +305,8 @@ pub(crate) struct RunArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct SweepArgs {
-    /// The device: file:/path, iscsi://host/TARGET/LUN, mem:SIZE or null:SIZE
+    /// The device: file:/path, iscsi://host/TARGET/LUN, nbd://host/EXPORT,
+    /// nbd+unix:///EXPORT?socket=/path, mem:SIZE or null:SIZE
     pub(crate) uri: String,
     /// How many rates, from the lowest to the highest
     #[arg(long, default_value_t = 12)]

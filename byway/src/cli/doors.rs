@@ -136,8 +136,8 @@ impl Doors<'_> {
         let more = self.args.export_args.as_deref().unwrap_or_default();
         args.extend(more.split_whitespace().map(str::to_owned));
         let poll_mode = self.words.given.iter().find(|(key, _)| *key == "poll-mode");
-        if let Some((_, word)) = poll_mode.filter(|_| !more.contains("--poll")) {
-            args.extend(["--poll".into(), word.clone()]);
+        if let Some((_, word)) = poll_mode.filter(|_| !more.contains("--poll-mode")) {
+            args.extend(["--poll-mode".into(), word.clone()]);
         }
         self.served("byway", version(), this_program()?, args, "")
     }

@@ -33,8 +33,8 @@ pub(crate) fn run(args: &ExportArgs) -> Result<(), Failure> {
             .map_err(|error| Failure::failed(format!("signals: {error}; report this")))?;
     }
     let config = config(args)?;
-    let poll_mode = PollMode::from_name(&args.poll).ok_or_else(|| {
-        let line = format!("--poll '{}': use never, adaptive or always", args.poll);
+    let poll_mode = PollMode::from_name(&args.poll_mode).ok_or_else(|| {
+        let line = format!("--poll-mode '{}': use never, adaptive or always", args.poll_mode);
         Failure::usage(line)
     })?;
     let arena = ArenaConfig { len: ARENA_LEN, ..ArenaConfig::default() };

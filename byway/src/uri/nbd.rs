@@ -12,10 +12,10 @@ use super::{Wrong, decode, decode_text, switch, wrong};
 
 /// The port where none is written.
 pub const NBD_PORT: u16 = 10809;
-const OPTIONS: &str = "use socket=/PATH (nbd+unix), depth=N, connections=N, reconnect=SECONDS and \
-                       readonly=on|off";
-/// The longest wait for a lost connection, in seconds.
-const RECONNECT_S_MAX: u64 = 24 * 3600;
+const OPTIONS: &str = "use socket=/PATH (nbd+unix), depth=N, connections=N, \
+                       reconnect=SECONDS, timeout=SECONDS and readonly=on|off";
+/// The longest wait for a lost connection or a silent server, in seconds.
+const WAIT_S_MAX: u64 = 24 * 3600;
 
 /// Where a server listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,8 +39,26 @@ pub struct NbdUri {
     pub connections: Option<u32>,
     /// For how long requests wait for a lost connection, in seconds.
     pub reconnect_s: Option<u64>,
+    /// For how long a server may be silent that owes replies, in seconds; 0 for ever.
+    pub timeout_s: Option<u64>,
     /// Refuse writes.
     pub read_only: bool,
+}
+
+impl NbdUri {
+    /// `export` of the server at `place`, with everything else as usual.
+    #[must_use]
+    pub fn new(place: NbdPlace, export: &str) -> NbdUri {
+        NbdUri {
+            place,
+            export: export.to_owned(),
+            depth: None,
+            connections: None,
+            reconnect_s: None,
+            timeout_s: None,
+            read_only: false,
+        }
+    }
 }
 
 /// Reads what stands behind `nbd:`, or behind `nbd+unix:` where `is_unix`.
@@ -62,14 +80,7 @@ pub(super) fn parse(rest: &str, is_unix: bool) -> Result<NbdUri, Wrong> {
     if export.contains('\0') {
         return wrong("a zero byte in the export's name", "no export has such a name");
     }
-    let mut uri = NbdUri {
-        place,
-        export,
-        depth: None,
-        connections: None,
-        reconnect_s: None,
-        read_only: false,
-    };
+    let mut uri = NbdUri::new(place, &export);
     query.into_iter().flat_map(|query| query.split('&')).try_for_each(|o| option(&mut uri, o))?;
     if matches!(&uri.place, NbdPlace::Unix(path) if path.as_os_str().is_empty()) {
         return wrong("no socket=", example(true));
@@ -113,7 +124,10 @@ fn option(uri: &mut NbdUri, option: &str) -> Result<(), Wrong> {
             uri.connections = Some(number("connections", value, 1, 1024)? as u32);
         }
         Some(("reconnect", value)) => {
-            uri.reconnect_s = Some(number("reconnect", value, 0, RECONNECT_S_MAX)?);
+            uri.reconnect_s = Some(number("reconnect", value, 0, WAIT_S_MAX)?);
+        }
+        Some(("timeout", value)) => {
+            uri.timeout_s = Some(number("timeout", value, 0, WAIT_S_MAX)?);
         }
         Some(("readonly", value)) => uri.read_only = switch("readonly", value)?,
         Some((name, _)) if name.starts_with("tls-") => return Err(secure(name)),
@@ -188,6 +202,10 @@ impl fmt::Display for NbdUri {
             option(f, "reconnect")?;
             write!(f, "{seconds}")?;
         }
+        if let Some(seconds) = self.timeout_s {
+            option(f, "timeout")?;
+            write!(f, "{seconds}")?;
+        }
         if self.read_only {
             option(f, "readonly")?;
             f.write_str("on")?;
@@ -229,9 +247,9 @@ mod tests {
             NbdPlace::Tcp(Host::Ip("::1".parse().unwrap()), 99)
         );
         assert_eq!(nbd("nbd+unix:///?socket=/a%20b").place, NbdPlace::Unix("/a b".into()));
-        let uri = nbd("nbd://h:7/x?depth=9&connections=2&reconnect=5&readonly=on");
+        let uri = nbd("nbd://h:7/x?depth=9&connections=2&reconnect=5&timeout=6&readonly=on");
         assert_eq!((uri.depth, uri.connections, uri.reconnect_s), (Some(9), Some(2), Some(5)));
-        assert!(uri.read_only);
+        assert!(uri.read_only && uri.timeout_s == Some(6));
     }
 
     #[test]
@@ -261,10 +279,14 @@ mod tests {
         fn what_is_shown_reads_back(
             export in "[^\0]{0,20}", path in "[^\0]{1,20}", is_unix: bool, read_only: bool,
             depth in prop::option::of(1u16..1024), reconnect_s in prop::option::of(0u64..1000),
+            timeout_s in prop::option::of(0u64..1000),
         ) {
             let tcp = NbdPlace::Tcp(Host::Name("host".into()), 10809);
             let place = if is_unix { NbdPlace::Unix(path.into()) } else { tcp };
-            let uri = NbdUri { place, export, depth, connections: None, reconnect_s, read_only };
+            let connections = None;
+            let uri = NbdUri {
+                place, export, depth, connections, reconnect_s, timeout_s, read_only,
+            };
             prop_assert_eq!(nbd(&uri.to_string()), uri);
         }
 

@@ -8,7 +8,7 @@ use socket2::SockRef;
 
 use super::lane::{Direction, Lane};
 use super::socket::Socket;
-use super::{Address, NetError, NetErrorKind, request};
+use super::{Address, NetError, NetErrorKind, Parked, request};
 use crate::block::Payload;
 use crate::core::Core;
 use crate::memory::Lease;
@@ -94,6 +94,22 @@ impl KernelStream {
         payload: Payload,
     ) -> (Result<(), NetError>, Option<Lease>, Payload) {
         self.outbound.send(header, payload).await
+    }
+
+    /// Sends a few bytes if they can leave without waiting, and nothing else is being sent.
+    pub(super) fn send_now(&self, bytes: &[u8]) -> Result<(), NetError> {
+        if !self.outbound.is_idle() {
+            let detail = "send: another one is or was under way";
+            return Err(NetError::new(NetErrorKind::Other, self.socket.address(), detail));
+        }
+        self.socket.send_now(bytes)
+    }
+
+    /// The connection without its core; nothing where something is under way.
+    pub(super) fn park(self) -> Option<Parked> {
+        let is_idle = self.inbound.is_idle() && self.outbound.is_idle();
+        let fd = is_idle.then(|| self.socket.duplicate()).flatten()?;
+        Some(Parked::new(fd, Address::clone(self.socket.address())))
     }
 
     /// True where no receive is under way or left bytes.

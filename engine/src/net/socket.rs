@@ -59,6 +59,21 @@ impl Socket {
         Ok(Rc::new(Socket { inner, address }))
     }
 
+    /// Sends a few bytes if they can leave without waiting.
+    pub(super) fn send_now(&self, bytes: &[u8]) -> Result<(), NetError> {
+        let (doing, flags) = ("send", libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL);
+        match self.inner.send_with_flags(bytes, flags) {
+            Ok(n) if n == bytes.len() => Ok(()),
+            Ok(_) => Err(self.failed(&std::io::ErrorKind::WouldBlock.into(), doing)),
+            Err(error) => Err(self.failed(&error, doing)),
+        }
+    }
+
+    /// A second descriptor of the same connection.
+    pub(super) fn duplicate(&self) -> Option<OwnedFd> {
+        self.inner.try_clone().ok().map(OwnedFd::from)
+    }
+
     pub(super) fn is_tcp(&self) -> bool {
         matches!(*self.address, Address::Tcp(_))
     }

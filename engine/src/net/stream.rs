@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::kernel::KernelStream;
 use super::simulated::SimulatedStream;
-use super::{Address, NetError, NetErrorKind, ReceivePool, Receiver};
+use super::{Address, NetError, NetErrorKind, Parked, ReceivePool, Receiver};
 use crate::block::Payload;
 use crate::core::Core;
 use crate::memory::Lease;
@@ -114,6 +114,21 @@ impl Stream {
             Inner::Sim(stream) => stream.send(Some(header), payload).await,
         };
         (result, header.expect("a send gives its header back"), payload)
+    }
+
+    /// Sends a few bytes if they can leave without waiting, and nothing else is being sent: for the
+    /// farewell of one whose tasks do not run again. Without effect in the simulation.
+    pub fn send_now(&self, bytes: &[u8]) -> Result<(), NetError> {
+        self.kernel().map_or(Ok(()), |stream| stream.send_now(bytes))
+    }
+
+    /// Takes the connection from its core, so that another one may go on with it; nothing where
+    /// something is under way, and in the simulation. Then it is closed.
+    pub fn park(self) -> Option<Parked> {
+        match self.inner {
+            Inner::Kernel(stream) if !self.handed_over.get() => stream.park(),
+            _ => None,
+        }
     }
 
     /// Hands the receiving direction to a receiver for good: one request for all bytes, which

@@ -37,7 +37,7 @@ impl Server {
     /// Serves the device `uri` over NBD on a Unix socket, and waits until it does.
     pub(super) fn export(uri: &str, socket: &Path) -> Result<Server, Failure> {
         let socket = socket.display().to_string();
-        let words = ["export", uri, "--socket", &socket, "--poll", "never"];
+        let words = ["export", uri, "--socket", &socket, "--poll-mode", "never"];
         Server::start("export", words.map(str::to_owned).into())
     }
 

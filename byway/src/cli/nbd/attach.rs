@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use byway::daemon::notify::{Notifier, State};
 use byway_bench::words::{show_size, span_ns};
 use byway_export::nbd::kernel::{AttachConfig, Attachment, CONNECTIONS_MAX, Tended};
 
 use super::super::failure::Failure;
 use super::super::output;
 use super::args::AttachArgs;
-use super::{notify, place};
+use super::place;
 
 /// Sockets where nothing is said.
 const CONNECTIONS: u32 = 4;
@@ -28,10 +29,18 @@ pub(super) fn run(args: &AttachArgs) -> Result<(), Failure> {
     let line = line(&attachment, args);
     output::print(&format!("{line}\n"))?;
     if args.watch {
-        notify::ready(&line);
+        tell_manager(&line);
         return watch(&mut attachment);
     }
     if attachment.was_attached() { heal(&mut attachment) } else { Ok(()) }
+}
+
+/// Tells the service manager, where there is one, that the device is there.
+fn tell_manager(line: &str) {
+    match Notifier::from_environment() {
+        Ok(notifier) => notifier.tell(&[State::Ready, State::Status(line.to_owned())]),
+        Err(error) => tracing::warn!(%error, "the service manager is not told: NOTIFY_SOCKET"),
+    }
 }
 
 /// Replaces what has died of a device that was there; and what is about to die, since the kernel may

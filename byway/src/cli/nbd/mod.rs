@@ -4,7 +4,6 @@ mod args;
 mod attach;
 mod detach;
 mod list;
-mod notify;
 mod place;
 
 pub(crate) use args::NbdCommand;

@@ -1,12 +1,10 @@
 //! The words of the command line that name an export and a device.
 
-use byway_engine::net::Address;
+use byway::{NbdUri, Uri};
 use byway_export::nbd::kernel::{Backend, device_index};
 
 use super::super::failure::Failure;
 
-/// The port of NBD (NBD, 'Introduction').
-const PORT: u16 = 10809;
 const REMEDY: &str = "write nbd+unix:///NAME?socket=/PATH or nbd://HOST:PORT/NAME";
 
 /// N of `/dev/nbdN`.
@@ -16,56 +14,22 @@ pub(super) fn index(word: &str) -> Result<u32, Failure> {
     })
 }
 
-/// The export that a URI names.
+/// The export that a URI names. The kernel's driver is configured by options of the command, not by
+/// those of a URI.
 pub(super) fn backend(word: &str) -> Result<Backend, Failure> {
     let wrong = |problem: &str| Failure::usage(format!("'{word}': {problem}; {REMEDY}"));
-    match word.split_once("://") {
-        Some(("nbd+unix", rest)) => unix(rest).map_err(|problem| wrong(&problem)),
-        Some(("nbd", rest)) => {
-            let (host, export) = rest.split_once('/').unwrap_or((rest, ""));
-            let export = decode(export).ok_or_else(|| wrong("a '%' without two digits"))?;
-            Ok(Backend { address: tcp(host)?, export })
-        }
-        Some(("nbds" | "nbds+unix", _)) => {
-            Err(wrong("the kernel's driver has no TLS; let the server listen without it"))
-        }
-        _ => Err(wrong("no URI of an NBD export")),
+    if word.starts_with("nbds") {
+        return Err(wrong("the kernel's driver has no TLS; let the server listen without it"));
     }
-}
-
-fn unix(rest: &str) -> Result<Backend, String> {
-    let rest = rest.strip_prefix('/').ok_or("a host has no place there")?;
-    let (export, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let socket = query.strip_prefix("socket=").ok_or("the socket is missing")?;
-    let decoded = |text: &str| decode(text).ok_or("a '%' without two digits");
-    let path = decoded(socket)?;
-    if !path.starts_with('/') {
-        return Err("the path of the socket has no '/' in front".into());
+    let uri = match word.parse() {
+        Ok(Uri::Nbd(uri)) => uri,
+        Ok(_) => return Err(wrong("no URI of an NBD export")),
+        Err(error) => return Err(wrong(&error.problem)),
+    };
+    if *uri != NbdUri::new(uri.place.clone(), &uri.export) {
+        return Err(wrong("only socket= has a meaning here; the command has options for the rest"));
     }
-    let address = path.parse::<Address>().map_err(|error| error.problem)?;
-    Ok(Backend { address, export: decoded(export)? })
-}
-
-fn tcp(host: &str) -> Result<Address, Failure> {
-    // An IPv6 address has colons of its own, in brackets.
-    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
-    let text = if has_port { host.to_owned() } else { format!("{host}:{PORT}") };
-    let found = Address::resolve(&text)?;
-    found.into_iter().find(|address| address.as_tcp().is_some()).ok_or_else(|| {
-        Failure::usage(format!("'{host}': no host of that name; write HOST:PORT or IP:PORT"))
-    })
-}
-
-/// Replaces `%XX` by its byte; `None` for a sign without digits, and for bytes that are no text.
-fn decode(text: &str) -> Option<String> {
-    let mut parts = text.split('%');
-    let mut bytes = parts.next()?.as_bytes().to_vec();
-    for part in parts {
-        let (digits, rest) = part.split_at_checked(2)?;
-        bytes.push(u8::from_str_radix(digits, 16).ok()?);
-        bytes.extend_from_slice(rest.as_bytes());
-    }
-    String::from_utf8(bytes).ok()
+    Ok(Backend { address: byway::nbd::address(&uri.place)?, export: uri.export })
 }
 
 #[cfg(test)]
@@ -91,7 +55,7 @@ mod tests {
             "disk",
             "nbd+unix:///disk",
             "nbd+unix://host/disk?socket=/a",
-            "nbd+unix:///disk?socket=relative",
+            "nbd+unix:///disk?socket=/a&depth=7",
             "nbds://host/disk",
             "nbd://127.0.0.1/%4",
             "iscsi://host/target/0",

@@ -7,6 +7,7 @@ use byway_engine::exec::{Class, JoinHandle};
 use byway_engine::net::Inbox;
 
 use super::keep;
+use super::leave::Kept;
 use super::line::Line;
 
 pub(crate) struct NbdChannel {
@@ -15,10 +16,10 @@ pub(crate) struct NbdChannel {
 }
 
 impl NbdChannel {
-    /// Opens the connection; requests wait until it is up.
-    pub(crate) fn open(line: Line, inbox: Inbox) -> NbdChannel {
+    /// Opens the connection, or goes on with the one that was kept; requests wait until it is up.
+    pub(crate) fn open(line: Line, inbox: Inbox, kept: Option<Kept>) -> NbdChannel {
         let line = Rc::new(line);
-        let keep = keep::keep(Rc::clone(&line), inbox);
+        let keep = keep::keep(Rc::clone(&line), inbox, kept);
         let task = line.core.spawn(Class::Latency, "nbd connection", keep);
         NbdChannel { line, task }
     }
@@ -55,6 +56,7 @@ impl Channel for NbdChannel {
 
 impl Drop for NbdChannel {
     fn drop(&mut self) {
+        self.line.leave();
         self.task.abort();
         self.line.shared.give_back();
     }

@@ -8,6 +8,8 @@ pub const DEPTH: u16 = 256;
 pub const DEPTH_MAX: u16 = 1024;
 /// For how long a lost connection is waited for where nothing else is said, in nanoseconds.
 pub const RECONNECT_NS: u64 = 60_000_000_000;
+/// For how long a server may be silent that owes replies where nothing else is said, in nanoseconds.
+pub const SILENCE_NS: u64 = 30_000_000_000;
 
 /// An export of a server, and how to deal with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +28,9 @@ pub struct NbdConfig {
     pub depth: u16,
     /// For how long requests wait for a lost connection before they fail, in nanoseconds.
     pub reconnect_ns: u64,
+    /// For how long a server that owes replies may be silent before the connection counts as lost,
+    /// in nanoseconds; 0 for ever.
+    pub silence_ns: u64,
     /// Refuse writes.
     pub read_only: bool,
     /// For tests of checkers alone.
@@ -53,6 +58,7 @@ impl NbdConfig {
             connections_max: 64,
             depth: DEPTH,
             reconnect_ns: RECONNECT_NS,
+            silence_ns: SILENCE_NS,
             read_only: false,
             mutation: None,
         }

@@ -7,10 +7,7 @@ use byway_engine::block::Payload;
 use byway_engine::core::{Core, within};
 use byway_engine::net::{Inbox, Stream};
 use byway_proto::nbd::client::{Handshake, Opened};
-use byway_proto::nbd::command::Command;
 use byway_proto::nbd::context::ClientId;
-use byway_proto::nbd::flags::CommandFlags;
-use byway_proto::nbd::request::Request;
 
 use super::config::NbdConfig;
 
@@ -84,21 +81,6 @@ async fn put(core: &Rc<Core>, stream: &Stream, bytes: &[u8]) -> Result<(), Strin
     let mut lease = core.lease(bytes.len() as u32).ok_or_else(no_memory)?;
     lease.copy_from_slice(bytes);
     stream.send(Payload::from(lease)).await.0.map_err(|e| e.to_string())
-}
-
-/// Takes leave of the server in order (NBD, 'Terminating the transmission phase').
-pub(crate) async fn leave(core: &Rc<Core>, stream: &Stream, opened: &Opened) {
-    let (flags, command) = (CommandFlags::NONE, Command::Disconnect);
-    let request = Request { flags, command, cookie: 0, offset: 0, len: 0 };
-    let told = match opened.headers.request_len() {
-        byway_proto::nbd::request::COMPACT_LEN => {
-            put(core, stream, &request.encode_compact()).await
-        }
-        _ => put(core, stream, &request.encode_extended()).await,
-    };
-    if let Err(error) = told {
-        tracing::debug!(error, "the server was gone before");
-    }
 }
 
 fn no_memory() -> String {

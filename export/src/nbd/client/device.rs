@@ -1,8 +1,8 @@
 //! The export as a block device.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use byway_engine::block::{BlockDevice, Channel, DeviceInfo, Io, Op};
 use byway_engine::core::{Core, CoreConfig};
@@ -15,6 +15,7 @@ use byway_proto::nbd::context::ClientId;
 use super::channel::NbdChannel;
 use super::config::{DEPTH_MAX, NbdConfig};
 use super::connect;
+use super::leave::Kept;
 use super::line::Line;
 use super::terms::Terms;
 
@@ -42,10 +43,12 @@ pub(crate) struct Shared {
     pub(crate) losses: AtomicU64,
     block_len: u32,
     channels: AtomicU32,
+    /// The connection that opened the device, until a channel takes it.
+    kept: Mutex<Option<Kept>>,
 }
 
 impl NbdDevice {
-    /// Shakes hands once, and leaves. The calling thread waits.
+    /// Shakes hands; the first channel goes on with that connection. The calling thread waits.
     ///
     /// # Errors
     /// Where no server answers, or it does not serve the export.
@@ -63,12 +66,14 @@ impl NbdDevice {
             let problem = format!("a depth of {} is not served", config.depth);
             return Err(SetupError::new(&config.name, problem, format!("use 1 to {DEPTH_MAX}")));
         }
-        let (stream, facts) = connect::open(core, &config, None).await.map_err(|problem| {
-            let remedy = "check that the server runs, and the export's name";
-            SetupError::new(&config.name, problem, remedy)
-        })?;
-        connect::leave(core, &stream, &facts).await;
-        Ok(NbdDevice { shared: Arc::new(Shared::new(config, facts)) })
+        let client = name_of_client(core)?;
+        let (stream, facts) =
+            connect::open(core, &config, Some(client)).await.map_err(|problem| {
+                let remedy = "check that the server runs, and the export's name";
+                SetupError::new(&config.name, problem, remedy)
+            })?;
+        let kept = Kept::new(stream, facts.clone(), client);
+        Ok(NbdDevice { shared: Arc::new(Shared::new(config, facts, kept)) })
     }
 
     fn no_memory(&self) -> SetupError {
@@ -96,7 +101,7 @@ fn block_len(facts: &Opened) -> u32 {
 }
 
 impl Shared {
-    fn new(config: NbdConfig, facts: Opened) -> Shared {
+    fn new(config: NbdConfig, facts: Opened, kept: Kept) -> Shared {
         let block_len = block_len(&facts);
         Shared {
             size: AtomicU64::new(facts.size - facts.size % u64::from(block_len)),
@@ -107,6 +112,7 @@ impl Shared {
             dirty: AtomicBool::new(false),
             losses: AtomicU64::new(0),
             channels: AtomicU32::new(0),
+            kept: Mutex::new(Some(kept)),
         }
     }
 
@@ -148,6 +154,11 @@ impl Shared {
             let remedy = "use fewer cores, or a server with multi-conn";
             SetupError::new(&self.config.name, problem, remedy)
         })
+    }
+
+    /// The connection that opened the device, for the first who asks.
+    fn take_kept(&self) -> Option<Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     pub(crate) fn give_back(&self) {
@@ -223,12 +234,15 @@ impl BlockDevice for NbdDevice {
     }
 
     fn open_channel(&self, core: &Rc<Core>) -> Result<Box<dyn Channel>, SetupError> {
-        let client = name_of_client(core)?;
+        let name = name_of_client(core)?;
         self.shared.take_channel()?;
         let (Some(outbox), Some(inbox)) = (Outbox::new(core), Inbox::new(core)) else {
             self.shared.give_back();
             return Err(self.no_memory());
         };
-        Ok(Box::new(NbdChannel::open(Line::new(core, &self.shared, client, outbox), inbox)))
+        let kept = self.shared.take_kept();
+        let client = kept.as_ref().map_or(name, |kept| kept.client);
+        let line = Line::new(core, &self.shared, client, outbox);
+        Ok(Box::new(NbdChannel::open(line, inbox, kept)))
     }
 }

@@ -37,7 +37,7 @@ impl Line {
             }
             match result {
                 Ok(0) => self.end("the server closed the connection"),
-                Ok(_) => {}
+                Ok(_) => self.pulse.received(),
                 Err(error) => self.end(&error.to_string()),
             }
         }

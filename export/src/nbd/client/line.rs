@@ -13,7 +13,8 @@ use std::sync::atomic::Ordering;
 use byway_engine::ErrorKind;
 use byway_engine::block::{Completion, Completions, DeviceEvent, Io, Op};
 use byway_engine::core::{Core, Signal};
-use byway_engine::net::Outbox;
+use byway_engine::net::{Outbox, Stream};
+use byway_proto::nbd::Headers;
 use byway_proto::nbd::client::{Opened, Transmission};
 use byway_proto::nbd::context::ClientId;
 use byway_proto::nbd::errno::NbdErrno;
@@ -21,6 +22,7 @@ use byway_proto::nbd::errno::NbdErrno;
 use super::config::{DEPTH_MAX, Mutation};
 use super::device::Shared;
 use super::request::Request;
+use super::silence::Pulse;
 use super::terms::Terms;
 
 /// Where the connection stands.
@@ -68,6 +70,9 @@ pub(crate) struct Line {
     pub(crate) is_over: Cell<bool>,
     /// Why the connection is down, for those who wait in vain.
     pub(crate) trouble: RefCell<String>,
+    /// The connection, while it is up.
+    pub(crate) way: RefCell<Option<(Rc<Stream>, Headers)>>,
+    pub(crate) pulse: Pulse,
     done: RefCell<Completions>,
     events: RefCell<VecDeque<DeviceEvent>>,
     in_flight: Cell<u32>,
@@ -102,6 +107,8 @@ impl Line {
             to_send: Signal::default(),
             is_over: Cell::new(false),
             trouble: RefCell::default(),
+            way: RefCell::default(),
+            pulse: Pulse::default(),
             done: RefCell::new(Vec::with_capacity(usize::from(DEPTH_MAX))),
             events: RefCell::default(),
             in_flight: Cell::new(0),
@@ -128,7 +135,7 @@ impl Line {
             self.no_server(request);
         } else if !self.backlog.borrow().is_empty() {
             self.backlog.borrow_mut().push_back(request);
-        } else if let Err(request) = self.send_request(request) {
+        } else if let Some(request) = self.send_request(request) {
             self.backlog.borrow_mut().push_back(request);
         }
         Ok(())
@@ -277,6 +284,18 @@ impl Line {
             why.clone_into(&mut self.trouble.borrow_mut());
         }
         self.to_send.raise();
+    }
+
+    /// Takes leave of the server, where nothing is on its way to it.
+    pub(crate) fn leave(&self) {
+        let outbox = self.outbox.borrow();
+        let is_clear = outbox.is_empty() && !outbox.is_away() && self.writing.get().is_none();
+        if let Some((stream, headers)) = &*self.way.borrow()
+            && is_clear
+            && !self.is_over.get()
+        {
+            super::leave::leave(stream, *headers);
+        }
     }
 
     /// The name under which the server ends what earlier connections left.

@@ -13,12 +13,14 @@ mod connect;
 mod device;
 mod intake;
 mod keep;
+mod leave;
 mod line;
 mod request;
 mod send;
+mod silence;
 mod terms;
 
 #[doc(hidden)]
 pub use config::Mutation;
-pub use config::{DEPTH, DEPTH_MAX, NbdConfig, RECONNECT_NS};
+pub use config::{DEPTH, DEPTH_MAX, NbdConfig, RECONNECT_NS, SILENCE_NS};
 pub use device::NbdDevice;

@@ -29,6 +29,7 @@ impl Line {
                 continue;
             };
             let (result, payload) = stream.send(payload).await;
+            self.pulse.sent();
             self.outbox.borrow_mut().sent(payload, |slot, part| self.part_sent(slot, part));
             if let Err(error) = result {
                 self.end(&error.to_string());
@@ -48,7 +49,7 @@ impl Line {
             self.go_on_writing();
         }
         while let Some(request) = self.next_waiting() {
-            if let Err(request) = self.send_request(request) {
+            if let Some(request) = self.send_request(request) {
                 self.backlog.borrow_mut().push_front(request);
                 break;
             }
@@ -66,27 +67,27 @@ impl Line {
 
     /// Puts a request into the outbox; gives it back where there is no room or no connection.
     #[inline]
-    pub(crate) fn send_request(&self, mut request: Request) -> Result<(), Request> {
+    pub(crate) fn send_request(&self, mut request: Request) -> Option<Request> {
         if request.io.op == Op::Flush && self.lost_cache(&request) {
             self.tell_loss(request);
-            return Ok(());
+            return None;
         }
         let is_up = self.stage.get() == Stage::Up && !self.is_over.get();
         let mut outbox = self.outbox.borrow_mut();
         let has_room = self.writing.get().is_none() && outbox.has_room(EXTENDED_LEN as u32);
         let mut machine = self.machine.borrow_mut();
         if !is_up || !has_room || !machine.has_room() {
-            return Err(request);
+            return Some(request);
         }
         let (command, flags, offset, len) = match self.terms.get().next(&request) {
             Next::Command { command, flags, offset, len } => (command, flags, offset, len),
             Next::Done => {
                 self.went_well(request);
-                return Ok(());
+                return None;
             }
             Next::Unsupported => {
                 self.unsupported(request);
-                return Ok(());
+                return None;
             }
         };
         let (slot, head) = machine.begin(command, flags, offset, len).expect("there was room");
@@ -108,7 +109,7 @@ impl Line {
             }
         }
         self.flights.borrow_mut()[usize::from(slot)] = Some(Flight { request, ended: None });
-        Ok(())
+        None
     }
 
     /// Copies `len` bytes of a payload from `at` on, as far as there is room; answers what is left.

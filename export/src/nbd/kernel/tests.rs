@@ -19,7 +19,7 @@ const SERVER: TransmissionFlags = TransmissionFlags::HAS_FLAGS
     .with(TransmissionFlags::SEND_DF);
 
 fn opened(flags: TransmissionFlags, size: u64, blocks: Option<BlockSizes>) -> Opened {
-    Opened { size, flags, blocks, headers: Headers::Simple, context: None }
+    Opened { size, flags, blocks, headers: Headers::Simple, context: None, is_alone: false }
 }
 
 fn terms(flags: TransmissionFlags) -> Terms {
