@@ -28,13 +28,13 @@ impl NbdServer {
     /// `byway export` of a device, with more arguments.
     pub(crate) fn own(test: &str, device: &str, args: &[&str]) -> NbdServer {
         let folder = Folder::new(&format!("nbd-{test}"));
-        let mut command = byway(&["export", device, "--with-parent", "--socket"]);
-        command.arg(folder.path("socket")).args(args).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert!(line.starts_with("nbd+unix:///"), "the export says '{line}'");
-        NbdServer { child, folder, uri: line.trim_end().to_owned(), is_ours: true }
+        let (child, uri) = serve(device, &folder.path("socket"), args);
+        NbdServer { child, folder, uri, is_ours: true }
+    }
+
+    /// After a crash, the same at the same place: `byway export` of a device.
+    pub(crate) fn come_back(&mut self, device: &str, args: &[&str]) {
+        (self.child, self.uri) = serve(device, &self.socket(), args);
     }
 
     /// nbdkit with a plugin and its words, or why the test is skipped.
@@ -97,6 +97,17 @@ impl Drop for NbdServer {
         let _gone = self.child.kill();
         let _status = self.child.wait();
     }
+}
+
+/// Starts `byway export`, and waits until it serves.
+fn serve(device: &str, socket: &Path, args: &[&str]) -> (Child, String) {
+    let mut command = byway(&["export", device, "--with-parent", "--socket"]);
+    command.arg(socket).args(args).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("nbd+unix:///"), "the export says '{line}'");
+    (child, line.trim_end().to_owned())
 }
 
 /// What a client printed; it must have ended well.

@@ -1,6 +1,7 @@
 //! From bytes to the machine: heads of replies, payload to its place, extents to their asker.
 
 use byway_engine::block::{Completion, Extent, ExtentKind, Io, Outcome};
+use byway_engine::core::PollMode;
 use byway_engine::memory::Segment;
 use byway_engine::net::{Inbox, Stream};
 use byway_proto::nbd::client::{Data, Ended, Event, ReplyFault, Transmission};
@@ -8,6 +9,7 @@ use byway_proto::nbd::extent;
 use byway_proto::nbd::flags::ExtentFlags;
 
 use super::line::Line;
+use super::pace::Pace;
 use super::send::CARVE_LEN_MIN;
 
 /// What holes are filled with.
@@ -16,9 +18,13 @@ static ZEROES: [u8; 64 << 10] = [0; 64 << 10];
 impl Line {
     /// Receives until the connection is over; then every buffer is back.
     pub(crate) async fn receive(&self, stream: &Stream, inbox: &mut Inbox) {
+        let mut pace = Pace::default();
+        let is_spinning = self.core.config().poll_mode == PollMode::Always;
+        let mut arrived = 0;
         loop {
+            let before = self.machine.borrow().in_flight();
             match self.take_in(inbox) {
-                Ok(()) => self.pump(),
+                Ok(()) => {}
                 Err(fault) => {
                     tracing::warn!(%fault, device = self.shared.config.name, "closed");
                     self.end(&fault.to_string());
@@ -27,9 +33,21 @@ impl Line {
             if self.is_over.get() {
                 return;
             }
-            let payload = inbox.prepare(self.direct(inbox));
+            let ended = self.machine.borrow().in_flight();
+            self.pump();
+            let direct = self.direct(inbox);
+            if !is_spinning {
+                pace.replied(before.saturating_sub(ended), arrived, self.core.now());
+                // What has ended is asked for again nearly always, later in this turn.
+                let owed = if ended > 0 && direct.is_none() { before } else { 0 };
+                if let Some(ns) = pace.pause_ns(owed) {
+                    self.core.sleep(ns).await;
+                }
+            }
+            let payload = inbox.prepare(direct);
             let (result, payload) = stream.receive(payload).await;
             let n = *result.as_ref().unwrap_or(&0);
+            arrived = n as u64;
             if let Some((part, got)) = inbox.finish(payload, n)
                 && let Err(fault) = self.direct_arrived(part, got)
             {

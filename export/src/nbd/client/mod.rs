@@ -15,10 +15,13 @@ mod intake;
 mod keep;
 mod leave;
 mod line;
+mod pace;
 mod request;
 mod send;
 mod silence;
 mod terms;
+#[cfg(test)]
+mod tests;
 
 #[doc(hidden)]
 pub use config::Mutation;
