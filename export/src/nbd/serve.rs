@@ -119,14 +119,27 @@ async fn run(connection: &Rc<Connection>, inbox: Inbox) {
     match receive(connection, inbox).await {
         Ok(()) => {
             connection.close();
-            let in_time = core.sleep(connection.node.limits.drain_ns);
-            let is_over = || (connection.life.get() == Life::Dead).then_some(());
-            race(connection.receiver.until(is_over), in_time).await;
+            connection.active_at.set(core.now());
+            answers_taken(connection).await;
         }
         Err(cut) => tracing::info!(peer = connection.peer, %cut, "a connection is cut"),
     }
     connection.kill();
     let _ended = sender.await;
+}
+
+/// Waits until the last reply has left, or the client has not taken any for a while.
+async fn answers_taken(connection: &Rc<Connection>) {
+    let (core, patience) = (&connection.node.core, connection.node.limits.drain_ns);
+    let is_over = || (connection.life.get() == Life::Dead).then_some(());
+    loop {
+        let in_time = core.sleep_until(connection.active_at.get() + patience);
+        let first = race(connection.receiver.until(is_over), in_time).await;
+        let is_stalled = connection.active_at.get() + patience <= core.now();
+        if matches!(first, First::One(())) || is_stalled {
+            return;
+        }
+    }
 }
 
 /// Sends batches until the connection is at its end, or the stream is.

@@ -127,22 +127,23 @@ impl ServerHandle {
     /// away, and are cut after the time that the limits give them. False where there is no such
     /// export.
     pub async fn remove_export(&self, name: &str) -> bool {
-        let mut exports = self.node.exports.borrow_mut();
-        let Some(at) = exports.iter().position(|export| export.config.name == name) else {
-            return false;
-        };
-        let export = exports.remove(at);
-        drop(exports);
+        let Some(export) = self.take_export(name) else { return false };
         export.is_removed.set(true);
         drain(&self.node, |connection| Rc::ptr_eq(&connection.export, &export)).await;
         leave(&self.node, &export);
         true
     }
 
+    fn take_export(&self, name: &str) -> Option<Rc<Export>> {
+        let mut exports = self.node.exports.borrow_mut();
+        let at = exports.iter().position(|export| export.config.name == name)?;
+        Some(exports.remove(at))
+    }
+
     /// Stops: nobody else comes in; clients get what they asked for and are told that the server goes
     /// away; who has not left after the time that the limits give is cut. Ends when the devices have
     /// nothing of theirs any more.
-    pub async fn stop(self) {
+    pub async fn stop(&self) {
         let node = &self.node;
         node.is_stopping.set(true);
         let tasks: Vec<_> = self.tasks.borrow_mut().drain(..).collect();
