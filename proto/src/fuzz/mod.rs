@@ -10,6 +10,7 @@ mod framing;
 mod initiator;
 mod input;
 mod login;
+mod nbd_client;
 mod negotiate;
 mod pdu;
 mod scsi;
@@ -22,6 +23,7 @@ pub use discovery::discovery;
 pub use framing::framing;
 pub use initiator::initiator_session;
 pub use login::{login_initiator, login_target};
+pub use nbd_client::{nbd_client_handshake, nbd_client_replies};
 pub use negotiate::negotiate;
 pub use pdu::pdu;
 pub use scsi::{cdb, reservations, scsi_data, sense};
@@ -35,7 +37,7 @@ use input::Input;
 pub type Door = fn(&[u8]);
 
 /// All doors, by the names of their fuzz targets, in order.
-pub const DOORS: [(&str, Door); 15] = [
+pub const DOORS: [(&str, Door); 17] = [
     ("cdb", cdb),
     ("chap", chap),
     ("discovery", discovery),
@@ -43,6 +45,8 @@ pub const DOORS: [(&str, Door); 15] = [
     ("initiator_session", initiator_session),
     ("login_initiator", login_initiator),
     ("login_target", login_target),
+    ("nbd_client_handshake", nbd_client_handshake),
+    ("nbd_client_replies", nbd_client_replies),
     ("negotiate", negotiate),
     ("pdu", pdu),
     ("reservations", reservations),

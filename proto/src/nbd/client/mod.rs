@@ -16,3 +16,6 @@ pub use handshake::{Handshake, Opened};
 pub use transmission::{
     BODY_LEN_MAX, Data, EXTENTS_MAX, Ended, Event, RequestHead, Step, Transmission,
 };
+
+#[cfg(test)]
+mod tests;
