@@ -21,7 +21,7 @@ const MS: u64 = 1_000_000;
 pub(super) const CLIENT_CELLS: Range<u64> = 0..40;
 const GUEST_CELLS: Range<u64> = 40..CELLS;
 /// The guest's way is told apart from those of the client.
-const GUEST_CHANNEL: usize = 9;
+pub(super) const GUEST_CHANNEL: usize = 9;
 /// How long requests wait for a connection, in nanoseconds.
 const RECONNECT_NS: u64 = 20_000 * MS;
 /// How long a request may take, in nanoseconds.
