@@ -32,6 +32,8 @@ struct Change {
     /// It was acknowledged.
     is_certain: bool,
     is_durable: bool,
+    /// No request: a read saw it. Nobody was promised that it lasts.
+    is_seen: bool,
     /// It failed, and may have happened.
     is_doubtful: bool,
     /// It failed, and a flush came after it: if it happened, it is durable.
@@ -80,6 +82,7 @@ impl Model {
             is_certain: true,
             is_durable: true,
             is_doubtful: false,
+            is_seen: false,
             is_flushed: false,
             spans_loss: false,
         };
@@ -123,6 +126,7 @@ impl Model {
             is_certain: false,
             is_durable: false,
             is_doubtful: false,
+            is_seen: false,
             is_flushed: false,
             spans_loss: false,
         });
@@ -182,6 +186,9 @@ impl Model {
         let is_durable = readable(cell, began).filter(put).all(|c| c.is_durable || c.is_flushed);
         let change = self.add(place, Put::This(value));
         self.acknowledge(change, is_durable);
+        if let Some(seen) = self.cells[place as usize].changes.last_mut() {
+            seen.is_seen = true;
+        }
         Ok(())
     }
 
@@ -227,7 +234,8 @@ impl Model {
         let now = self.now();
         let cells = &self.cells[of.start as usize..of.end as usize];
         let changes = cells.iter().flat_map(|cell| &cell.changes);
-        let at_stake = changes.filter(|change| change.is_certain && !change.is_durable);
+        let at_stake =
+            changes.filter(|change| change.is_certain && !change.is_durable && !change.is_seen);
         let first = at_stake.filter_map(|change| change.ended).filter(|at| *at > flushed).min();
         self.cells.iter_mut().for_each(|cell| cell.lose_cache(now));
         first

@@ -7,7 +7,7 @@ use byway_engine::core::Core;
 use byway_engine::exec::Class;
 use byway_engine::net::Address;
 use byway_engine::sim::{PPM, Rng};
-use byway_export::nbd::client::{NbdConfig, NbdDevice};
+use byway_export::nbd::client::{Mutation, NbdConfig, NbdDevice};
 
 use super::NbdMutation;
 use super::server::EXPORT;
@@ -30,10 +30,15 @@ const PATIENCE_NS: u64 = RECONNECT_NS + 40_000 * MS;
 const PAUSE_NS: u64 = 100 * MS;
 
 /// How the clients deal with the server.
-pub(super) fn draw_config(address: Address, rng: &mut Rng, _mutation: NbdMutation) -> NbdConfig {
+pub(super) fn draw_config(address: Address, rng: &mut Rng, mutation: NbdMutation) -> NbdConfig {
     NbdConfig {
         depth: rng.pick(&[1, 4, 128]),
         reconnect_ns: RECONNECT_NS,
+        mutation: match mutation {
+            NbdMutation::None => None,
+            NbdMutation::ReplayUnsure => Some(Mutation::ReplayUnsure),
+            NbdMutation::LossUntold => Some(Mutation::LossUntold),
+        },
         ..NbdConfig::new(address, EXPORT)
     }
 }
