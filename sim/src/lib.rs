@@ -9,10 +9,13 @@
 
 mod crash;
 mod iscsi;
+mod lab;
+mod nbd;
 mod network;
 mod scenario;
 mod seeds;
 
 pub use iscsi::IscsiMutation;
+pub use nbd::NbdMutation;
 pub use scenario::{Failure, Options, Passed, Scenario};
 pub use seeds::Seeds;

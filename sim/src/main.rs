@@ -13,6 +13,8 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use indicatif::{ProgressBar, ProgressStyle};
 
+const NS_PER_HOUR: f64 = 3_600e9;
+
 /// Runs simulated scenarios, each fully decided by its seed.
 #[derive(Parser)]
 #[command(name = "byway-sim")]
@@ -20,7 +22,7 @@ struct Args {
     /// One seed, or a range with both ends: `7` or `1..200`
     #[arg(long)]
     seed: Seeds,
-    /// One scenario instead of all: `crash`, `network` or `iscsi`
+    /// One scenario instead of all: `crash`, `network`, `iscsi` or `nbd`
     #[arg(long, value_parser = scenario)]
     scenario: Option<Scenario>,
     /// Print everything that happens, in virtual time
@@ -46,11 +48,14 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let scenarios = scenarios(&args);
     let progress = progress_bar(args.seed.count().saturating_mul(scenarios.len() as u64));
-    let (mut passed, mut failed) = (0u64, 0u64);
+    let (mut passed, mut failed, mut simulated_ns) = (0u64, 0u64, 0u64);
     for seed in args.seed.iter() {
         for scenario in &scenarios {
             match scenario.run(seed, options(&args)) {
-                Ok(_) => passed += 1,
+                Ok(run) => {
+                    passed += 1;
+                    simulated_ns += run.simulated_ns;
+                }
                 Err(failure) => {
                     failed += 1;
                     progress.suspend(|| println!("{failure}"));
@@ -60,14 +65,15 @@ fn main() -> ExitCode {
         }
     }
     progress.finish_and_clear();
-    println!("{passed} passed, {failed} failed");
+    let hours = simulated_ns as f64 / NS_PER_HOUR;
+    println!("{passed} passed, {failed} failed, {hours:.1} h of simulated time");
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// What to run; a broken promise of disks concerns the scenario with disks alone.
 fn scenarios(args: &Args) -> Vec<Scenario> {
     match (args.scenario, args.mutate) {
-        (Some(Scenario::Network | Scenario::Iscsi), Some(_)) => {
+        (Some(Scenario::Network | Scenario::Iscsi | Scenario::Nbd), Some(_)) => {
             let words = "--mutate breaks the disks of one scenario: use --scenario crash";
             Args::command().error(ErrorKind::ArgumentConflict, words).exit()
         }

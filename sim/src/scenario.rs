@@ -7,6 +7,7 @@ use std::panic::{self, AssertUnwindSafe};
 use byway_engine::sim::{Mutation, Observer};
 
 use crate::iscsi::{self, IscsiMutation};
+use crate::nbd::{self, NbdMutation};
 use crate::{crash, network};
 
 /// A story that a seed fills in.
@@ -18,6 +19,8 @@ pub enum Scenario {
     Network,
     /// An iSCSI initiator and a target that both misbehave as networks, targets and disks do.
     Iscsi,
+    /// The NBD client device and the NBD server while networks, servers, clients and disks fail.
+    Nbd,
 }
 
 /// How a scenario is run.
@@ -27,6 +30,8 @@ pub struct Options {
     pub mutation: Mutation,
     /// The rule that initiator or target breaks in `Iscsi`, to prove that the scenario notices.
     pub iscsi: IscsiMutation,
+    /// The rule that client or server breaks in `Nbd`, to prove that the scenario notices.
+    pub nbd: NbdMutation,
     /// Sees every line of the trace.
     pub observer: Option<Observer>,
 }
@@ -38,6 +43,8 @@ pub struct Passed {
     pub trace_hash: u64,
     /// What was done in it: requests of a disk, messages of a network.
     pub operations: u64,
+    /// How much time passed in it, in nanoseconds.
+    pub simulated_ns: u64,
 }
 
 /// A finding.
@@ -53,7 +60,8 @@ pub struct Failure {
 
 impl Scenario {
     /// Every scenario.
-    pub const ALL: [Scenario; 3] = [Scenario::Crash, Scenario::Network, Scenario::Iscsi];
+    pub const ALL: [Scenario; 4] =
+        [Scenario::Crash, Scenario::Network, Scenario::Iscsi, Scenario::Nbd];
 
     /// The word for options and reports.
     pub fn name(self) -> &'static str {
@@ -61,6 +69,7 @@ impl Scenario {
             Scenario::Crash => "crash",
             Scenario::Network => "network",
             Scenario::Iscsi => "iscsi",
+            Scenario::Nbd => "nbd",
         }
     }
 
@@ -75,6 +84,7 @@ impl Scenario {
             Scenario::Crash => crash::run(seed, options),
             Scenario::Network => network::run(seed, options),
             Scenario::Iscsi => iscsi::run(seed, options),
+            Scenario::Nbd => nbd::run(seed, options),
         };
         // Nothing of a run outlives it, so nothing half-done is seen afterwards.
         let outcome = panic::catch_unwind(AssertUnwindSafe(run));

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::net::Shutdown;
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::kernel::KernelStream;
 use super::simulated::SimulatedStream;
@@ -10,6 +11,9 @@ use super::{Address, NetError, NetErrorKind, ReceivePool, Receiver};
 use crate::block::Payload;
 use crate::core::Core;
 use crate::memory::Lease;
+
+/// Probes in vain after which a connection counts as lost.
+const PROBES_MAX: u32 = 3;
 
 /// A connected stream. Dropping it cancels what is in flight and closes the connection.
 ///
@@ -179,7 +183,7 @@ impl Stream {
     /// simulation).
     pub fn set_reset_on_drop(&self) -> Result<(), NetError> {
         let doing = "set SO_LINGER";
-        let now = Some(std::time::Duration::ZERO);
+        let now = Some(Duration::ZERO);
         self.kernel().map_or(Ok(()), |s| s.set_tcp(doing, |socket| socket.set_linger(now)))
     }
 
@@ -192,9 +196,27 @@ impl Stream {
     /// For how long sent bytes may stay unacknowledged before the connection fails (TCP; no effect
     /// on Unix sockets and in the simulation).
     pub fn set_user_timeout(&self, ms: u32) -> Result<(), NetError> {
-        let (doing, span) = ("set TCP_USER_TIMEOUT", std::time::Duration::from_millis(ms.into()));
+        let (doing, span) = ("set TCP_USER_TIMEOUT", Duration::from_millis(ms.into()));
         let set = |socket: socket2::SockRef<'_>| socket.set_tcp_user_timeout(Some(span));
         self.kernel().map_or(Ok(()), |s| s.set_tcp(doing, set))
+    }
+
+    /// Looks every `span` whether the peer is there, so that the connection fails in bounded time
+    /// after it is gone, also where nothing is to be sent (TCP; no effect on Unix sockets). Whole
+    /// seconds.
+    pub fn set_keep_alive(&self, span: Duration) -> Result<(), NetError> {
+        let probes = socket2::TcpKeepalive::new();
+        let probes = probes.with_time(span).with_interval(span).with_retries(PROBES_MAX);
+        match &self.inner {
+            Inner::Kernel(stream) => {
+                stream.set_tcp("set SO_KEEPALIVE", |socket| socket.set_tcp_keepalive(&probes))
+            }
+            Inner::Sim(stream) => {
+                let ns = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+                stream.end().keep_alive(ns);
+                Ok(())
+            }
+        }
     }
 
     /// The peer's address; for an accepted Unix stream, the listener's.

@@ -16,6 +16,7 @@ use super::node::Node;
 use super::outgoing::Outgoing;
 use super::slot::{Slot, Slots, Stage};
 use super::stats::ConnectionCounts;
+use super::succession::Claim;
 use super::wire::Wire;
 use crate::watch::Watch;
 
@@ -50,6 +51,8 @@ pub(crate) struct Connection {
     pub(crate) session: Session,
     pub(crate) wire: Wire,
     pub(crate) peer: String,
+    /// Of a client that has a name.
+    pub(crate) claim: Option<Claim>,
     pub(crate) inner: RefCell<Inner>,
     pub(crate) life: Cell<Life>,
     /// It is on the node's list of those to be advanced.

@@ -6,6 +6,7 @@ use byway_engine::block::Payload;
 use byway_engine::core::Core;
 use byway_engine::net::Inbox;
 use byway_proto::nbd::Headers;
+use byway_proto::nbd::context::ClientId;
 use byway_proto::nbd::listing::Listed;
 use byway_proto::nbd::server::{
     Handshake, HandshakeConfig, HandshakeError, HandshakeEvent, Negotiated, Refusal, TlsPolicy,
@@ -14,6 +15,7 @@ use byway_proto::nbd::server::{
 
 use super::export::Export;
 use super::node::Node;
+use super::succession::Claim;
 use super::tls::TlsStream;
 use super::wire::Wire;
 
@@ -40,6 +42,8 @@ pub(crate) struct Gate<'a> {
     pub(crate) node: &'a Rc<Node>,
     pub(crate) wire: Wire,
     pub(crate) inbox: Inbox,
+    /// The client has a name.
+    pub(crate) claim: Option<Claim>,
 }
 
 impl Gate<'_> {
@@ -56,7 +60,13 @@ impl Gate<'_> {
             send(&self.node.core, &self.wire, &machine.output()).await?;
             match event {
                 Some(HandshakeEvent::List) => self.list(&mut machine),
-                Some(HandshakeEvent::Open { name, wanted }) => {
+                Some(HandshakeEvent::Open { name, wanted, client }) => {
+                    if let Some(client) = client {
+                        self.end_earlier(client).await;
+                    }
+                    if wanted.begins() && self.claim.as_ref().is_some_and(|claim| !claim.begin()) {
+                        return Err(NoBegin::Left);
+                    }
                     let found = self.open(&mut machine, &name);
                     if let (Wanted::Go | Wanted::ExportName, Some(found)) = (wanted, found) {
                         export = Some(found);
@@ -97,6 +107,13 @@ impl Gate<'_> {
         let stream = accepting.await.map_err(|error| NoBegin::Stream(error.to_string()))?;
         self.wire = Wire::Tls(Rc::new(stream));
         Ok(())
+    }
+
+    /// Nothing that the client asked for on an earlier connection goes on.
+    async fn end_earlier(&mut self, client: ClientId) {
+        self.claim = None;
+        let claim = self.claim.insert(Claim::new(self.node, client));
+        claim.wait().await;
     }
 
     fn list(&self, machine: &mut Handshake) {

@@ -25,6 +25,7 @@ mod serve;
 mod server;
 mod slot;
 mod stats;
+mod succession;
 #[cfg(test)]
 mod tests;
 pub mod tls;

@@ -11,6 +11,7 @@ use byway_engine::core::Core;
 use super::config::{ServerLimits, ServerTls};
 use super::connection::Connection;
 use super::export::Export;
+use super::succession::Clients;
 use crate::watch::Watch;
 
 /// One server on one core.
@@ -36,6 +37,8 @@ pub(crate) struct Node {
     pub(crate) served: Cell<u32>,
     pub(crate) accepted: Cell<u64>,
     pub(crate) turned_away: Cell<u64>,
+    /// Who comes after whom.
+    pub(crate) clients: Clients,
 }
 
 impl Node {
@@ -56,6 +59,7 @@ impl Node {
             served: Cell::new(0),
             accepted: Cell::new(0),
             turned_away: Cell::new(0),
+            clients: Clients::default(),
         })
     }
 

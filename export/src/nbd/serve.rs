@@ -17,6 +17,7 @@ use super::node::Node;
 use super::outgoing::Outgoing;
 use super::slot::Slots;
 use super::stats::ConnectionCounts;
+use super::succession::Claim;
 use super::wire::Wire;
 use crate::race::{First, race};
 use crate::watch::Watch;
@@ -25,29 +26,40 @@ use crate::watch::Watch;
 pub(crate) async fn serve(node: Rc<Node>, wire: Wire) {
     let peer = wire.peer();
     let Some(entered) = enter(&node, wire, &peer).await else { return };
-    let (negotiated, export, inbox, wire) = entered;
-    let connection = open(&node, wire, peer, &negotiated, export);
+    let Entered { negotiated, export, inbox, wire, claim } = entered;
+    let connection = open(&node, wire, peer, &negotiated, export, claim);
     drop(negotiated);
     let listed = Listed(connection);
+    if listed.0.claim.as_ref().is_some_and(Claim::is_superseded) {
+        listed.0.kill();
+    }
     run(&listed.0, inbox).await;
     end(&listed.0).await;
 }
 
-/// The handshake. Its state is gone when the transmission begins.
-async fn enter(
-    node: &Rc<Node>,
+/// A client that has shaken hands.
+struct Entered {
+    negotiated: Box<Negotiated>,
+    export: Rc<Export>,
+    inbox: Inbox,
     wire: Wire,
-    peer: &str,
-) -> Option<(Box<Negotiated>, Rc<Export>, Inbox, Wire)> {
+    claim: Option<Claim>,
+}
+
+/// The handshake. Its state is gone when the transmission begins.
+async fn enter(node: &Rc<Node>, wire: Wire, peer: &str) -> Option<Entered> {
     let Some(inbox) = Inbox::with_len(&node.core, INBOX_SMALL_LEN) else {
         tracing::warn!(peer, "no memory for another connection");
         return None;
     };
-    let mut gate = Box::new(Gate { node, wire, inbox });
+    let mut gate = Box::new(Gate { node, wire, inbox, claim: None });
     let in_time = node.core.sleep(node.limits.handshake_ns);
     let outcome = Box::pin(race(gate.run(), in_time)).await;
     match outcome {
-        First::One(Ok((negotiated, export))) => Some((negotiated, export, gate.inbox, gate.wire)),
+        First::One(Ok((negotiated, export))) => {
+            let Gate { inbox, wire, claim, .. } = *gate;
+            Some(Entered { negotiated, export, inbox, wire, claim })
+        }
         First::One(Err(error)) => {
             tell(peer, &error);
             None
@@ -84,6 +96,7 @@ fn open(
     peer: String,
     negotiated: &Negotiated,
     export: Rc<Export>,
+    claim: Option<Claim>,
 ) -> Rc<Connection> {
     tracing::info!(export = negotiated.export, peer, "a client is here");
     node.insert(|index| Connection {
@@ -93,6 +106,7 @@ fn open(
         session: Session::new(negotiated),
         wire,
         peer,
+        claim,
         inner: RefCell::new(Inner {
             slots: Slots::new(node.limits.requests_max.min(super::REQUESTS_MAX) as u16),
             ready: VecDeque::new(),

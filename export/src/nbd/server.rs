@@ -2,11 +2,12 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use byway_engine::core::{Core, Polled};
 use byway_engine::error::SetupError;
 use byway_engine::exec::{Class, JoinHandle};
-use byway_engine::net::{Address, ListenOptions, Listener};
+use byway_engine::net::{Address, ListenOptions, Listener, Stream};
 
 use super::config::{ExportConfig, ListenOn, REQUESTS_MAX, ServerConfig};
 use super::connection::Connection;
@@ -19,6 +20,10 @@ use crate::race::race;
 
 /// How long a listener that failed is left alone, in nanoseconds.
 const PAUSE_NS: u64 = 100_000_000;
+/// How often a quiet connection over TCP is probed.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// For how long sent bytes may stay unacknowledged over TCP, in milliseconds.
+const USER_TIMEOUT_MS: u32 = 20_000;
 /// Bytes of a name or a description (NBD, 'Conventions').
 const TEXT_LEN_MAX: usize = byway_proto::nbd::limits::TEXT_LEN_MAX;
 
@@ -207,6 +212,7 @@ async fn accept(node: Rc<Node>, listener: Listener) {
             Ok((stream, _)) if node.served.get() < node.limits.connections_max => {
                 node.served.set(node.served.get() + 1);
                 count(&node.accepted);
+                notice_the_end(&stream);
                 let served = Served(Rc::clone(&node));
                 let serving = async move {
                     serve(Rc::clone(&served.0), Wire::Plain(Rc::new(stream))).await;
@@ -223,6 +229,14 @@ async fn accept(node: Rc<Node>, listener: Listener) {
                 node.core.sleep(PAUSE_NS).await;
             }
         }
+    }
+}
+
+/// A client that vanished is noticed, also where nothing is to be said to it.
+fn notice_the_end(stream: &Stream) {
+    let set = stream.set_user_timeout(USER_TIMEOUT_MS).and(stream.set_keep_alive(KEEP_ALIVE));
+    if let Err(error) = set {
+        tracing::debug!(%error, "a connection that has ended already");
     }
 }
 

@@ -1,7 +1,10 @@
 //! Metadata contexts: how they are asked for and told (NBD, 'Metadata querying').
 //!
 //! One context is known here, `base:allocation`: which extents are allocated, and which read as zeroes.
+//! A listing also serves to tell who a client is ([`ClientId`]).
 
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::error::WireError;
@@ -12,6 +15,35 @@ use super::text::{Fields, push_counted, text_len};
 pub const BASE_ALLOCATION: &str = "base:allocation";
 /// Asks for all contexts of the document's own namespace.
 pub const BASE_WILDCARD: &str = "base:";
+
+/// What a listing names where the server has let nothing of an earlier connection of the client go
+/// on: an experimental namespace (NBD, 'Metadata namespaces').
+pub const CLIENT: &str = "x-byway:client";
+
+/// The name by which a client asks a server to end its earlier connections before it goes on.
+///
+/// It is random and kept for as long as the client replaces lost connections by new ones. A server
+/// that knows the query ends all earlier connections that gave the same name, and answers with
+/// [`CLIENT`] when nothing that they asked for can be executed any more. Others list nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId(pub u128);
+
+impl ClientId {
+    /// The query for it.
+    #[must_use]
+    pub fn query(self) -> String {
+        format!("{CLIENT}={:032x}", self.0)
+    }
+
+    /// The client that a query names.
+    #[must_use]
+    pub fn of_query(query: &str) -> Option<ClientId> {
+        let digits = query.strip_prefix(CLIENT)?.strip_prefix('=')?;
+        let is_hex = digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let number = u128::from_str_radix(digits, 16).ok()?;
+        is_hex.then_some(ClientId(number))
+    }
+}
 
 /// The data of `LIST_META_CONTEXT` and `SET_META_CONTEXT`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -117,5 +149,16 @@ mod tests {
             prop_assert_eq!(wire.len(), usize::try_from(reply.wire_len()).unwrap());
             prop_assert_eq!(ContextReply::decode(&wire), Ok(reply));
         }
+    }
+
+    #[test]
+    fn a_client_names_itself_in_a_query() {
+        let id = ClientId(0x1234 << 100);
+        assert_eq!(ClientId::of_query(&id.query()), Some(id));
+        for other in ["x-byway:client", "x-byway:client=12", "base:allocation", "", &"f".repeat(47)]
+        {
+            assert_eq!(ClientId::of_query(other), None, "{other}");
+        }
+        assert_eq!(ClientId::of_query(&id.query().replace("=0", "=+")), None);
     }
 }

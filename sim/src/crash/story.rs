@@ -159,7 +159,11 @@ impl Story {
             return Err("the last look at the disk does not end".into());
         }
         let operations = self.lab.operations.get();
-        Ok(Passed { trace_hash: self.world.trace_hash(), operations })
+        Ok(Passed {
+            trace_hash: self.world.trace_hash(),
+            operations,
+            simulated_ns: self.world.now(),
+        })
     }
 }
 

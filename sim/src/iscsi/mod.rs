@@ -2,15 +2,12 @@
 //!
 //! The promises, checked from outside: every request ends once, in bounded time, and as its kind of
 //! failure says; what the LUN holds is what the model of `crash` allows; no copy of a write is
-//! executed after the write was handed back, nor beside another copy of it ([`witness`]); a flush
+//! executed after the write was handed back, nor beside another copy of it (`lab`); a flush
 //! does not go well over a loss of the target's cache that nobody was told of.
 
-mod lab;
 mod story;
 mod target;
 mod trouble;
-mod witness;
-mod worker;
 
 pub(crate) use story::run;
 

@@ -1,10 +1,7 @@
 //! One run: a target with one LUN, an initiator with workers, trouble for a while, then peace.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 
-use byway_engine::api::Disk;
-use byway_engine::block::BlockDevice;
 use byway_engine::core::Core;
 use byway_engine::exec::Class;
 use byway_engine::net::Address;
@@ -12,27 +9,23 @@ use byway_engine::sim::{DiskConfig, Latency, NetConfig, PPM, Rng, Stop, World, W
 use byway_iscsi_initiator::{Digests, IscsiConfig, IscsiDevice, Timeouts};
 
 use super::IscsiMutation;
-use super::lab::Lab;
 use super::target::{NAME, Setup};
 use super::trouble::{Scene, TROUBLE_NS};
-use super::worker::{Desk, Worker};
-use crate::crash::cell;
+use crate::lab::look::{desks, last_look, settle_down};
+use crate::lab::worker::Worker;
+use crate::lab::{CELLS, Lab};
 use crate::{Options, Passed};
 
 const PORT: u16 = 3260;
 const MS: u64 = 1_000_000;
-/// Cells of the LUN: few, so that requests meet.
-const CELLS: u64 = 48;
-/// Cells of one read of the last look.
-const LOOK_CELLS: u64 = 8;
 /// How much time everything may take after the trouble, in nanoseconds.
 const PEACE_NS: u64 = 120_000 * MS;
 /// How long requests wait for a path, in nanoseconds.
 const PATH_NS: u64 = 60_000 * MS;
+/// How long a request may take, in nanoseconds.
+const PATIENCE_NS: u64 = PATH_NS + 20_000 * MS;
 /// Memory of a host in bytes.
 const ARENA_LEN: usize = 64 << 20;
-/// Attempts at the last flush and the last look.
-const ATTEMPTS_MAX: u32 = 20;
 /// The pause between two attempts to open the LUN, in nanoseconds.
 const PAUSE_NS: u64 = 100 * MS;
 
@@ -64,7 +57,7 @@ pub(crate) fn run(seed: u64, options: Options) -> Result<Passed, String> {
     }
     last_look(&world, &scene.lab)?;
     let operations = scene.lab.operations.get();
-    Ok(Passed { trace_hash: world.trace_hash(), operations })
+    Ok(Passed { trace_hash: world.trace_hash(), operations, simulated_ns: world.now() })
 }
 
 fn net_config(rng: &mut Rng) -> NetConfig {
@@ -131,7 +124,9 @@ async fn initiate(core: Rc<Core>, config: IscsiConfig, lab: Rc<Lab>, mut rng: Rn
             Err(_refused) => core.sleep(PAUSE_NS).await,
         }
     };
-    let Some(desks) = desks(&core, &device, &lab, rng.within(1..3) as usize) else { return };
+    let Some(desks) = desks(&core, &device, &lab, rng.within(1..3) as usize, PATIENCE_NS) else {
+        return;
+    };
     let workers = rng.within(1..5);
     let is_shared = rng.chance(PPM / 2);
     let share = CELLS / workers;
@@ -139,66 +134,13 @@ async fn initiate(core: Rc<Core>, config: IscsiConfig, lab: Rc<Lab>, mut rng: Rn
     for n in 0..workers {
         let cells = if is_shared { 0..CELLS } else { n * share..(n + 1) * share };
         let desk = Rc::clone(&desks[rng.below(desks.len() as u64) as usize]);
-        let worker = Worker { core: Rc::clone(&core), desk, cells, rng: rng.fork() };
-        running.push(core.spawn(Class::Foreground, "worker", worker.work(TROUBLE_NS)));
+        let mut worker = Worker { core: Rc::clone(&core), desk, cells, rng: rng.fork() };
+        running.push(core.spawn(Class::Foreground, "worker", async move {
+            worker.work(TROUBLE_NS).await;
+        }));
     }
     for worker in running {
         let _joined = worker.await;
     }
     settle_down(&core, &desks, &lab).await;
-}
-
-fn desks(
-    core: &Rc<Core>,
-    device: &dyn BlockDevice,
-    lab: &Rc<Lab>,
-    count: usize,
-) -> Option<Vec<Rc<Desk>>> {
-    let desk = |channel| {
-        let disk = Disk::open(core, device).map_err(|error| lab.fail(error.to_string())).ok()?;
-        let (core, lab, patience_ns) = (Rc::clone(core), Rc::clone(lab), PATH_NS + 20_000 * MS);
-        Some(Rc::new(Desk { core, disk, channel, lab, patience_ns }))
-    };
-    (0..count).map(desk).collect()
-}
-
-/// In peace everything works again: each way flushes, and everything is read.
-async fn settle_down(core: &Rc<Core>, desks: &[Rc<Desk>], lab: &Rc<Lab>) {
-    let attempts = RefCell::new(ATTEMPTS_MAX * 2);
-    let once_more = || {
-        *attempts.borrow_mut() -= 1;
-        if *attempts.borrow() == 0 {
-            lab.fail("requests fail in peace".into());
-        }
-        !lab.has_failed()
-    };
-    for desk in desks {
-        while !desk.flush().await && once_more() {
-            core.sleep(PAUSE_NS).await;
-        }
-        for at in (0..CELLS).step_by(LOOK_CELLS as usize) {
-            while !desk.read(at..at + LOOK_CELLS).await && once_more() {
-                core.sleep(PAUSE_NS).await;
-            }
-        }
-    }
-}
-
-/// The medium itself, and what a loss of power would leave of it.
-fn last_look(world: &World, lab: &Lab) -> Result<(), String> {
-    judge_medium(lab)?;
-    lab.lose_cache(world.now());
-    judge_medium(lab)
-}
-
-fn judge_medium(lab: &Lab) -> Result<(), String> {
-    let (snapshot, mut bytes) = (lab.disk.visible_snapshot(), vec![0; lab.cell_len as usize]);
-    for place in 0..CELLS {
-        snapshot.read(place * u64::from(lab.cell_len), &mut bytes);
-        let value = cell::decode(&bytes, lab.seed, place)?;
-        let mut model = lab.model.borrow_mut();
-        let began = model.now();
-        model.read(place, began, value).map_err(|words| format!("at the end, {words}"))?;
-    }
-    Ok(())
 }

@@ -10,7 +10,7 @@ use byway_export::iscsi::{Faults, Lie, LunConfig, PortalConfig, Target, TargetCo
 use byway_proto::iscsi::login::target::Pace;
 use byway_proto::iscsi::negotiate::Operational;
 
-use super::lab::Lab;
+use crate::lab::Lab;
 
 pub(super) const NAME: &str = "iqn.2026-11.org.byway:sim";
 const MS: u64 = 1_000_000;

@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use byway_engine::sim::{HostId, PPM, Rng, World};
 
-use super::lab::Lab;
 use super::target::Setup;
+use crate::lab::Lab;
 
 const MS: u64 = 1_000_000;
 /// How long there is trouble, in nanoseconds.

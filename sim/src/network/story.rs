@@ -58,7 +58,11 @@ pub(crate) fn run(seed: u64, options: Options) -> Result<Passed, String> {
         let (done, tried) = (ledger.acknowledged, ledger.reconnects);
         return Err(format!("not done in time: {done} messages answered, {tried} reconnects"));
     }
-    Ok(Passed { trace_hash: world.trace_hash(), operations: ledger.acknowledged })
+    Ok(Passed {
+        trace_hash: world.trace_hash(),
+        operations: ledger.acknowledged,
+        simulated_ns: world.now(),
+    })
 }
 
 fn net_config(rng: &mut Rng) -> NetConfig {

@@ -7,6 +7,7 @@
 
 mod config;
 mod end;
+mod keepalive;
 mod links;
 mod listener;
 mod packet;
@@ -38,6 +39,12 @@ enum Event {
     GiveUp {
         end: EndId,
         sent: u64,
+    },
+    /// An end looks whether its peer is there; so many looks before were in vain.
+    Probe {
+        end: EndId,
+        ns: u64,
+        unanswered: u32,
     },
 }
 
@@ -115,6 +122,7 @@ impl Net {
             match entry.remove() {
                 Event::Arrive(packet) => self.arrive(packet),
                 Event::GiveUp { end, sent } => self.give_up(end, sent),
+                Event::Probe { end, ns, unanswered } => self.probe(end, ns, unanswered),
             }
         }
         std::mem::take(&mut self.woken)

@@ -171,6 +171,11 @@ impl SimStream {
         }
     }
 
+    /// Looks every `ns` nanoseconds whether the peer is there.
+    pub fn keep_alive(&self, ns: u64) {
+        self.host.net().borrow_mut().keep_alive(self.end, ns);
+    }
+
     fn with_end<T>(
         &self,
         look: impl FnOnce(&mut End) -> Poll<Result<T, NetError>>,

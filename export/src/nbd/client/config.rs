@@ -28,6 +28,19 @@ pub struct NbdConfig {
     pub reconnect_ns: u64,
     /// Refuse writes.
     pub read_only: bool,
+    /// For tests of checkers alone.
+    #[doc(hidden)]
+    pub mutation: Option<Mutation>,
+}
+
+/// A rule that is broken on purpose, so that a simulation can prove that it would notice.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutation {
+    /// Writes are sent again although the server may still execute their earlier copies.
+    ReplayUnsure,
+    /// Flushes go well over a loss of the server's cache.
+    LossUntold,
 }
 
 impl NbdConfig {
@@ -41,6 +54,7 @@ impl NbdConfig {
             depth: DEPTH,
             reconnect_ns: RECONNECT_NS,
             read_only: false,
+            mutation: None,
         }
     }
 }

@@ -1,12 +1,14 @@
 //! Opens a connection: connects, and shakes hands.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use byway_engine::block::Payload;
 use byway_engine::core::{Core, within};
 use byway_engine::net::{Inbox, Stream};
 use byway_proto::nbd::client::{Handshake, Opened};
 use byway_proto::nbd::command::Command;
+use byway_proto::nbd::context::ClientId;
 use byway_proto::nbd::flags::CommandFlags;
 use byway_proto::nbd::request::Request;
 
@@ -18,17 +20,30 @@ const OPEN_NS: u64 = 10_000_000_000;
 const INBOX_LEN: u32 = 32 << 10;
 /// For how long sent bytes may stay unacknowledged over TCP, in milliseconds.
 const USER_TIMEOUT_MS: u32 = 20_000;
+/// How often a quiet connection over TCP is probed.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 /// Connects and shakes hands, in [`OPEN_NS`] at most; what went wrong, in words.
-pub(crate) async fn open(core: &Rc<Core>, config: &NbdConfig) -> Result<(Stream, Opened), String> {
-    let opened = within(core, core.now() + OPEN_NS, connect(core, config)).await;
+///
+/// A client with a name has no earlier connection that the server still executes, where it says so.
+pub(crate) async fn open(
+    core: &Rc<Core>,
+    config: &NbdConfig,
+    client: Option<ClientId>,
+) -> Result<(Stream, Opened), String> {
+    let opened = within(core, core.now() + OPEN_NS, connect(core, config, client)).await;
     opened.unwrap_or_else(|| Err(format!("no answer in {} s", OPEN_NS / 1_000_000_000)))
 }
 
-async fn connect(core: &Rc<Core>, config: &NbdConfig) -> Result<(Stream, Opened), String> {
+async fn connect(
+    core: &Rc<Core>,
+    config: &NbdConfig,
+    client: Option<ClientId>,
+) -> Result<(Stream, Opened), String> {
     let stream = Stream::connect(core, &config.address).await.map_err(|e| e.to_string())?;
     stream.set_user_timeout(USER_TIMEOUT_MS).map_err(|e| e.to_string())?;
-    let opened = shake_hands(core, &stream, config).await?;
+    stream.set_keep_alive(KEEP_ALIVE).map_err(|e| e.to_string())?;
+    let opened = shake_hands(core, &stream, config, client).await?;
     Ok((stream, opened))
 }
 
@@ -36,8 +51,12 @@ async fn shake_hands(
     core: &Rc<Core>,
     stream: &Stream,
     config: &NbdConfig,
+    client: Option<ClientId>,
 ) -> Result<Opened, String> {
     let mut handshake = Handshake::new(&config.export).map_err(|e| e.to_string())?;
+    if let Some(client) = client {
+        handshake = handshake.with_client(client);
+    }
     let mut inbox = Inbox::with_len(core, INBOX_LEN).ok_or_else(no_memory)?;
     loop {
         let (result, payload) = stream.receive(inbox.prepare(None)).await;

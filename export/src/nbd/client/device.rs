@@ -10,6 +10,7 @@ use byway_engine::net::{INBOX_LEN, Inbox, OUTBOX_COPY_MAX, Outbox};
 use byway_engine::reactor::Reactor;
 use byway_engine::{ErrorKind, SetupError};
 use byway_proto::nbd::client::Opened;
+use byway_proto::nbd::context::ClientId;
 
 use super::channel::NbdChannel;
 use super::config::{DEPTH_MAX, NbdConfig};
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) size: AtomicU64,
     /// Something was written that no flush has made durable.
     pub(crate) dirty: AtomicBool,
+    /// Flushes at the server that are to make something durable: until they are done, it is not.
+    pub(crate) covering: AtomicU32,
     /// How often a server may have lost what its cache held.
     pub(crate) losses: AtomicU64,
     block_len: u32,
@@ -62,7 +65,7 @@ impl NbdDevice {
             let problem = format!("a depth of {} is not served", config.depth);
             return Err(SetupError::new(&config.name, problem, format!("use 1 to {DEPTH_MAX}")));
         }
-        let (stream, facts) = connect::open(core, &config).await.map_err(|problem| {
+        let (stream, facts) = connect::open(core, &config, None).await.map_err(|problem| {
             let remedy = "check that the server runs, and the export's name";
             SetupError::new(&config.name, problem, remedy)
         })?;
@@ -77,6 +80,13 @@ impl NbdDevice {
         );
         SetupError::new(&self.shared.config.name, problem, "enlarge the arena")
     }
+}
+
+/// A name that no other client has.
+fn name_of_client(core: &Core) -> Result<ClientId, SetupError> {
+    let mut bytes = [0; 16];
+    core.random(&mut bytes)?;
+    Ok(ClientId(u128::from_be_bytes(bytes)))
 }
 
 /// The greatest block up to [`BLOCK_LEN`] of which the export consists, not below what the server
@@ -97,6 +107,7 @@ impl Shared {
             config,
             facts,
             dirty: AtomicBool::new(false),
+            covering: AtomicU32::new(0),
             losses: AtomicU64::new(0),
             channels: AtomicU32::new(0),
         }
@@ -126,6 +137,25 @@ impl Shared {
     pub(crate) fn mark_dirty(&self) {
         if !self.dirty.load(Ordering::Relaxed) {
             self.dirty.store(true, Ordering::Release);
+        }
+    }
+
+    /// A flush leaves; true where something is made durable by it alone.
+    pub(crate) fn flush_leaves(&self) -> bool {
+        // In this order, so that whoever looks at both never sees neither.
+        self.covering.fetch_add(1, Ordering::AcqRel);
+        let covers = self.dirty.swap(false, Ordering::AcqRel);
+        if !covers {
+            self.covering.fetch_sub(1, Ordering::AcqRel);
+        }
+        covers
+    }
+
+    /// A connection was lost, and with it perhaps what the server's cache held.
+    pub(crate) fn connection_lost(&self) {
+        let is_covering = self.covering.load(Ordering::Acquire) > 0;
+        if self.dirty.swap(false, Ordering::AcqRel) || is_covering {
+            self.losses.fetch_add(1, Ordering::AcqRel);
         }
     }
 
@@ -215,11 +245,12 @@ impl BlockDevice for NbdDevice {
     }
 
     fn open_channel(&self, core: &Rc<Core>) -> Result<Box<dyn Channel>, SetupError> {
+        let client = name_of_client(core)?;
         self.shared.take_channel()?;
         let (Some(outbox), Some(inbox)) = (Outbox::new(core), Inbox::new(core)) else {
             self.shared.give_back();
             return Err(self.no_memory());
         };
-        Ok(Box::new(NbdChannel::open(Line::new(core, &self.shared, outbox), inbox)))
+        Ok(Box::new(NbdChannel::open(Line::new(core, &self.shared, client, outbox), inbox)))
     }
 }

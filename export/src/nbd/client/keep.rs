@@ -44,7 +44,7 @@ pub(crate) async fn keep(line: Rc<Line>, mut inbox: Inbox) {
 
 /// One connection from its opening to its loss; an error where it could not be opened.
 async fn live(line: &Rc<Line>, inbox: &mut Inbox) -> Result<(), String> {
-    let (stream, opened) = connect::open(&line.core, &line.shared.config).await?;
+    let (stream, opened) = connect::open(&line.core, &line.shared.config, line.name()).await?;
     line.shared.check(&opened)?;
     line.up(&opened);
     serve(line, &stream, inbox).await;

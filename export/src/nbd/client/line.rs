@@ -15,9 +15,10 @@ use byway_engine::block::{Completion, Completions, DeviceEvent, Io, Op};
 use byway_engine::core::{Core, Signal};
 use byway_engine::net::Outbox;
 use byway_proto::nbd::client::{Opened, Transmission};
+use byway_proto::nbd::context::ClientId;
 use byway_proto::nbd::errno::NbdErrno;
 
-use super::config::DEPTH_MAX;
+use super::config::{DEPTH_MAX, Mutation};
 use super::device::Shared;
 use super::request::Request;
 use super::terms::Terms;
@@ -54,6 +55,7 @@ pub(crate) struct Writing {
 pub(crate) struct Line {
     pub(crate) core: Rc<Core>,
     pub(crate) shared: Arc<Shared>,
+    client: ClientId,
     pub(crate) machine: RefCell<Transmission>,
     pub(crate) flights: RefCell<Vec<Option<Flight>>>,
     pub(crate) outbox: RefCell<Outbox>,
@@ -78,12 +80,18 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    pub(crate) fn new(core: &Rc<Core>, shared: &Arc<Shared>, outbox: Outbox) -> Line {
+    pub(crate) fn new(
+        core: &Rc<Core>,
+        shared: &Arc<Shared>,
+        client: ClientId,
+        outbox: Outbox,
+    ) -> Line {
         let (facts, depth) = (&shared.facts, shared.config.depth);
         let losses = shared.losses.load(Ordering::Acquire);
         Line {
             core: Rc::clone(core),
             shared: Arc::clone(shared),
+            client,
             machine: RefCell::new(Transmission::new(facts.headers, facts.context, depth)),
             flights: RefCell::new((0..depth).map(|_| None).collect()),
             outbox: RefCell::new(outbox),
@@ -144,7 +152,8 @@ impl Line {
     /// Why a flush must not go well: what was written before it may be gone.
     pub(crate) fn lost_cache(&self, request: &Request) -> bool {
         let losses = self.shared.losses.load(Ordering::Acquire);
-        let is_lost = request.io.op == Op::Flush && losses != request.losses;
+        let is_told = self.shared.config.mutation != Some(Mutation::LossUntold);
+        let is_lost = request.io.op == Op::Flush && losses != request.losses && is_told;
         if is_lost {
             self.telling_loss.set(losses);
         }
@@ -213,6 +222,9 @@ impl Line {
             return self.finish(super::intake::told(request.io, &extents));
         }
         machine.release(slot);
+        if std::mem::take(&mut request.covers) {
+            self.shared.covering.fetch_sub(1, Ordering::AcqRel);
+        }
         request.done += std::mem::take(&mut request.part);
         if request.io.op.has_range() && request.done < request.io.len {
             return self.wait(request);
@@ -230,7 +242,7 @@ impl Line {
         if op == Op::Flush && self.lost_cache(&request) {
             return self.tell_loss(request);
         }
-        if matches!(op, Op::Write | Op::WriteZeroes) && !request.io.fua {
+        if op.changes_medium() && !request.io.fua {
             self.shared.mark_dirty();
         }
         self.finish(request.io.done());
@@ -239,7 +251,7 @@ impl Line {
     /// The server refused or failed. One that is about to go is left, and the request is sent again.
     #[cold]
     fn refused(&self, mut request: Request, error: NbdErrno, text: &str) {
-        self.uncover(&request);
+        self.uncover(&mut request);
         if error == NbdErrno::Eshutdown {
             request.rewind();
             self.wait(request);
@@ -255,9 +267,10 @@ impl Line {
     }
 
     /// A flush did not do what it was to cover.
-    fn uncover(&self, request: &Request) {
-        if request.covers {
+    fn uncover(&self, request: &mut Request) {
+        if std::mem::take(&mut request.covers) {
             self.shared.mark_dirty();
+            self.shared.covering.fetch_sub(1, Ordering::AcqRel);
         }
     }
 
@@ -270,7 +283,14 @@ impl Line {
         self.to_send.raise();
     }
 
-    /// A connection is up: what waits is sent, unless the export is another one by its size.
+    /// The name under which the server ends what earlier connections left.
+    pub(crate) fn name(&self) -> Option<ClientId> {
+        let is_unsure = self.shared.config.mutation == Some(Mutation::ReplayUnsure);
+        (!is_unsure).then_some(self.client)
+    }
+
+    /// A connection is up: what waits is sent. What may have been written is not where the server may
+    /// still execute its earlier copy, nor where the export is another one by its size.
     pub(crate) fn up(&self, opened: &Opened) {
         let terms = Terms::new(opened);
         self.terms.set(terms);
@@ -280,22 +300,25 @@ impl Line {
         self.shared.size.store(size, Ordering::Release);
         if self.size.replace(size) != size {
             self.events.borrow_mut().push_back(DeviceEvent::Resized { size });
-            self.fail_unsure();
+            self.fail_unsure("the export has another size");
+        }
+        if !opened.is_alone && self.shared.config.mutation != Some(Mutation::ReplayUnsure) {
+            self.fail_unsure("the server does not tell what became of the request");
         }
         self.stage.set(Stage::Up);
         self.pump();
     }
 
-    /// Fails what may have been written to an export of another size.
-    fn fail_unsure(&self) {
+    /// Fails what may have been written and cannot be written again.
+    fn fail_unsure(&self, why: &str) {
         let waiting = std::mem::take(&mut *self.backlog.borrow_mut());
         let (unsure, rest) =
             waiting.into_iter().partition(|request: &Request| request.maybe_written);
         *self.backlog.borrow_mut() = rest;
         let kind = ErrorKind::Aborted { maybe_written: true };
         let unsure: VecDeque<Request> = unsure;
-        let words = "the connection was lost, and the export has another size";
-        unsure.into_iter().for_each(|request| self.fail(request, kind, words));
+        let words = format!("the connection was lost, and {why}");
+        unsure.into_iter().for_each(|request| self.fail(request, kind, words.clone()));
     }
 
     /// The connection is lost: what it did not finish waits for the next one.
@@ -310,13 +333,14 @@ impl Line {
             .collect();
         let terms = self.terms.get();
         self.machine.borrow_mut().restart(self.shared.facts.headers, None);
-        let covered = left.iter().any(|request| request.covers);
-        if terms.has_cache() && (self.shared.dirty.swap(false, Ordering::AcqRel) || covered) {
-            self.shared.losses.fetch_add(1, Ordering::AcqRel);
+        if terms.has_cache() {
+            self.shared.connection_lost();
         }
         for mut request in left {
             request.maybe_written |= request.io.op.changes_medium();
-            request.covers = false;
+            if std::mem::take(&mut request.covers) {
+                self.shared.covering.fetch_sub(1, Ordering::AcqRel);
+            }
             request.rewind();
             self.wait(request);
         }
@@ -346,6 +370,10 @@ impl Line {
     /// A request failed; the device is named.
     pub(crate) fn fail(&self, request: Request, kind: ErrorKind, words: impl Into<String>) {
         let kind = request.kind(kind);
+        if kind == (ErrorKind::Aborted { maybe_written: true }) && request.io.op.changes_medium() {
+            // Whoever reads it may count on the next flush.
+            self.shared.mark_dirty();
+        }
         self.finish(
             request.io.failed(kind, format!("{}: {}", self.shared.config.name, words.into())),
         );

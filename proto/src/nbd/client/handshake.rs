@@ -6,6 +6,7 @@
 //!     │                  └──yes──▶ MetaContext ◀──yes──┘         ▲└──────ack───────────────▶ Done
 //!     └─not fixed─▶ ExportName       └───────any answer──────────┘
 //! ```
+//! A client with a name asks between contexts and GO that its earlier connections end (`Client`).
 //! One option at a time, so that a server that answers out of turn is found out. Sections of NBD:
 //! 'Fixed newstyle negotiation', 'Option types'.
 
@@ -15,7 +16,7 @@ use alloc::vec::Vec;
 
 use super::error::HandshakeFailure;
 use crate::nbd::Headers;
-use crate::nbd::context::{BASE_ALLOCATION, ContextQuery, ContextReply};
+use crate::nbd::context::{BASE_ALLOCATION, CLIENT, ClientId, ContextQuery, ContextReply};
 use crate::nbd::flags::{ClientFlags, HandshakeFlags, TransmissionFlags};
 use crate::nbd::greeting::{
     CHOSEN_LEN, CHOSEN_ZEROES_LEN, Chosen, GREETING_LEN, decode_greeting, encode_client_flags,
@@ -47,6 +48,9 @@ pub struct Opened {
     pub headers: Headers,
     /// The identifier of `base:allocation`, where block status can be asked for.
     pub context: Option<u32>,
+    /// Nothing that earlier connections of this client asked for is executed any more: the server
+    /// said so.
+    pub is_alone: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,6 +59,7 @@ enum State {
     ExtendedHeaders,
     StructuredReply,
     MetaContext,
+    Client,
     Go,
     ExportName,
     Done,
@@ -65,6 +70,7 @@ enum State {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Handshake {
     export: String,
+    client: Option<ClientId>,
     state: State,
     output: Vec<u8>,
     /// The server leaves the zeroes out that follow the answer to `NBD_OPT_EXPORT_NAME`.
@@ -89,13 +95,21 @@ impl Handshake {
         let (flags, headers) = (TransmissionFlags::NONE, Headers::Simple);
         Ok(Handshake {
             export: export.to_string(),
+            client: None,
             state: State::Greeting,
             output: Vec::new(),
             no_zeroes: false,
             replies: 0,
             is_described: false,
             is_simple: false,
-            opened: Opened { size: 0, flags, blocks: None, headers, context: None },
+            opened: Opened {
+                size: 0,
+                flags,
+                blocks: None,
+                headers,
+                context: None,
+                is_alone: false,
+            },
         })
     }
 
@@ -105,6 +119,13 @@ impl Handshake {
     /// Those of [`Handshake::new`].
     pub fn simple(export: &str) -> Result<Handshake, HandshakeFailure> {
         Ok(Handshake { is_simple: true, ..Handshake::new(export)? })
+    }
+
+    /// Tells the server who it is, and asks that nothing of its earlier connections goes on.
+    #[must_use]
+    pub fn with_client(mut self, client: ClientId) -> Handshake {
+        self.client = Some(client);
+        self
     }
 
     /// Takes what is to be sent.
@@ -175,6 +196,10 @@ impl Handshake {
             State::MetaContext => {
                 ContextQuery { export, queries: vec![BASE_ALLOCATION] }.push(&mut data);
             }
+            State::Client => {
+                let query = self.client.expect("a client that has a name gives it").query();
+                ContextQuery { export, queries: vec![&query] }.push(&mut data);
+            }
             State::Go => {
                 InfoRequest { export, kinds: vec![InfoKind::BlockSize] }.push(&mut data);
             }
@@ -192,6 +217,7 @@ impl Handshake {
             State::ExtendedHeaders => Opt::ExtendedHeaders,
             State::StructuredReply => Opt::StructuredReply,
             State::MetaContext => Opt::SetMetaContext,
+            State::Client => Opt::ListMetaContext,
             State::Go => Opt::Go,
             State::ExportName => Opt::ExportName,
             State::Greeting | State::Done | State::Failed => unreachable!("nothing is asked"),
@@ -216,6 +242,7 @@ impl Handshake {
             OptReply::Err(why) => self.refused(why, data)?,
             OptReply::Ack => self.granted()?,
             OptReply::MetaContext if self.state == State::MetaContext => self.context(data)?,
+            OptReply::MetaContext if self.state == State::Client => self.listed(data)?,
             OptReply::Info if self.state == State::Go => self.info(data)?,
             _ => return Err(HandshakeFailure::Broken("an unexpected reply to an option")),
         }
@@ -230,6 +257,10 @@ impl Handshake {
             (State::StructuredReply, _) => self.ask(State::Go),
             (State::MetaContext, _) => {
                 self.opened.context = None;
+                self.ask_client();
+            }
+            (State::Client, _) => {
+                self.opened.is_alone = false;
                 self.ask(State::Go);
             }
             (_, OptError::Unsupported) => {
@@ -246,11 +277,16 @@ impl Handshake {
         match self.state {
             State::ExtendedHeaders => self.agreed(Headers::Extended),
             State::StructuredReply => self.agreed(Headers::Structured),
-            State::MetaContext => self.ask(State::Go),
+            State::MetaContext => self.ask_client(),
+            State::Client => self.ask(State::Go),
             _ if self.is_described => self.state = State::Done,
             _ => return Err(HandshakeFailure::Broken("an export without a size")),
         }
         Ok(())
+    }
+
+    fn ask_client(&mut self) {
+        self.ask(if self.client.is_some() { State::Client } else { State::Go });
     }
 
     fn agreed(&mut self, headers: Headers) {
@@ -265,6 +301,14 @@ impl Handshake {
         if context.name == BASE_ALLOCATION {
             self.opened.context = Some(context.id);
         }
+        Ok(())
+    }
+
+    fn listed(&mut self, data: &[u8]) -> Result<(), HandshakeFailure> {
+        let Ok(context) = ContextReply::decode(data) else {
+            return Err(HandshakeFailure::Broken("a metadata context that is none"));
+        };
+        self.opened.is_alone |= context.name == CLIENT;
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use super::config::ExportInfo;
 use super::event::{HandshakeEvent, Negotiated, Refusal, Wanted};
 use super::handshake::{Handshake, Opening, State};
 use crate::nbd::Headers;
-use crate::nbd::context::{BASE_ALLOCATION, ContextReply};
+use crate::nbd::context::{BASE_ALLOCATION, CLIENT, ContextReply};
 use crate::nbd::flags::{ClientFlags, TransmissionFlags};
 use crate::nbd::greeting::{CHOSEN_ZEROES_LEN, Chosen};
 use crate::nbd::info::{Info, InfoKind};
@@ -111,7 +111,7 @@ impl Handshake {
 
     /// Names the context if there is one; a listing numbers nothing.
     fn tell_contexts(&mut self, opening: Opening, info: &ExportInfo) {
-        let Opening { option, name, is_match, .. } = opening;
+        let Opening { option, name, is_match, client, .. } = opening;
         let is_selection = option == Opt::SetMetaContext;
         if is_match && info.has_allocation {
             let id = if is_selection { ALLOCATION_ID } else { 0 };
@@ -120,6 +120,10 @@ impl Handshake {
             if is_selection {
                 self.allocation_of = Some(name);
             }
+        }
+        if client.is_some() {
+            let context = ContextReply { id: 0, name: CLIENT };
+            self.reply(option, OptReply::MetaContext, |out| context.push(out));
         }
         self.ack(option);
     }

@@ -5,6 +5,7 @@ use alloc::string::String;
 
 use super::config::ExportInfo;
 use crate::nbd::Headers;
+use crate::nbd::context::ClientId;
 use crate::nbd::option::OptError;
 
 /// For what a client names an export.
@@ -102,6 +103,9 @@ pub enum HandshakeEvent {
         name: String,
         /// What for.
         wanted: Wanted,
+        /// The client that asks that nothing of its earlier connections goes on: answer when that
+        /// is so.
+        client: Option<ClientId>,
     },
     /// Send the output, run TLS on the connection, then call `tls_started`.
     StartTls,

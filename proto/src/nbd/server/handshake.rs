@@ -17,6 +17,7 @@ use super::config::{HandshakeConfig, TlsPolicy};
 use super::error::HandshakeError;
 use super::event::{HandshakeEvent, Wanted};
 use crate::nbd::Headers;
+use crate::nbd::context::ClientId;
 use crate::nbd::flags::{ClientFlags, HandshakeFlags};
 use crate::nbd::greeting::{CLIENT_FLAGS_LEN, decode_client_flags, encode_greeting};
 use crate::nbd::info::InfoKind;
@@ -61,6 +62,8 @@ pub(super) struct Opening {
     pub(super) kinds: Vec<InfoKind>,
     /// For contexts: true where the queries match `base:allocation`.
     pub(super) is_match: bool,
+    /// For contexts: the client that named itself.
+    pub(super) client: Option<ClientId>,
 }
 
 /// The machine for one connection.

@@ -8,7 +8,7 @@ use super::error::HandshakeError;
 use super::event::{HandshakeEvent, Wanted};
 use super::handshake::{Handshake, Opening, State};
 use crate::nbd::Headers;
-use crate::nbd::context::{BASE_ALLOCATION, BASE_WILDCARD, ContextQuery};
+use crate::nbd::context::{BASE_ALLOCATION, BASE_WILDCARD, ClientId, ContextQuery};
 use crate::nbd::flags::ClientFlags;
 use crate::nbd::info::InfoRequest;
 use crate::nbd::option::{Opt, OptError};
@@ -73,6 +73,7 @@ impl Handshake {
             wanted: Wanted::ExportName,
             kinds: Vec::new(),
             is_match: false,
+            client: None,
         });
         Ok(())
     }
@@ -124,7 +125,8 @@ impl Handshake {
         match InfoRequest::decode(data) {
             Ok(InfoRequest { export, kinds }) => {
                 let name = String::from(export);
-                self.open(Opening { option, name, wanted, kinds, is_match: false });
+                let (is_match, client) = (false, None);
+                self.open(Opening { option, name, wanted, kinds, is_match, client });
             }
             Err(_) => self.fail(option, OptError::Invalid, "the request cannot be read"),
         }
@@ -146,13 +148,15 @@ impl Handshake {
         };
         let is_match = is_listing && queries.is_empty()
             || queries.iter().any(|query| is_match(query, is_listing));
+        let client = queries.iter().find_map(|query| ClientId::of_query(query));
+        let client = client.filter(|_| is_listing);
         let (name, wanted, kinds) = (String::from(export), Wanted::Contexts, Vec::new());
-        self.open(Opening { option, name, wanted, kinds, is_match });
+        self.open(Opening { option, name, wanted, kinds, is_match, client });
     }
 
     fn open(&mut self, opening: Opening) {
-        let (name, wanted) = (opening.name.clone(), opening.wanted);
-        self.ask(HandshakeEvent::Open { name, wanted }, State::Opening(opening));
+        let (name, wanted, client) = (opening.name.clone(), opening.wanted, opening.client);
+        self.ask(HandshakeEvent::Open { name, wanted, client }, State::Opening(opening));
     }
 }
 

@@ -14,7 +14,7 @@ use byway_engine::memory::Lease;
 use byway_engine::sim::Rng;
 use byway_engine::{ErrorKind, IoError};
 
-use super::lab::Lab;
+use super::Lab;
 use crate::crash::cell::{self, Value};
 use crate::crash::model::ChangeId;
 
@@ -26,23 +26,23 @@ const REQUESTS_MAX: u64 = 4;
 const THINK_NS_MAX: u64 = 60_000_000;
 
 /// One task that works on the LUN until a moment.
-pub(super) struct Worker {
-    pub(super) core: Rc<Core>,
-    pub(super) desk: Rc<Desk>,
+pub(crate) struct Worker {
+    pub(crate) core: Rc<Core>,
+    pub(crate) desk: Rc<Desk>,
     /// The cells that it works on.
-    pub(super) cells: Range<u64>,
-    pub(super) rng: Rng,
+    pub(crate) cells: Range<u64>,
+    pub(crate) rng: Rng,
 }
 
 /// A way to the LUN, with its checker.
-pub(super) struct Desk {
-    pub(super) core: Rc<Core>,
-    pub(super) disk: Disk,
+pub(crate) struct Desk {
+    pub(crate) core: Rc<Core>,
+    pub(crate) disk: Disk,
     /// Its number among the ways of the host.
-    pub(super) channel: usize,
-    pub(super) lab: Rc<Lab>,
+    pub(crate) channel: usize,
+    pub(crate) lab: Rc<Lab>,
     /// How long a request may take, in nanoseconds.
-    pub(super) patience_ns: u64,
+    pub(crate) patience_ns: u64,
 }
 
 /// What to do.
@@ -58,7 +58,7 @@ enum Errand {
 
 impl Worker {
     /// Works until `until_ns`.
-    pub(super) async fn work(mut self, until_ns: u64) {
+    pub(crate) async fn work(&mut self, until_ns: u64) {
         while self.core.now() < until_ns && !self.desk.lab.has_failed() {
             let errands = self.errands();
             let run = |errand| {
@@ -102,7 +102,8 @@ impl Worker {
             70..80 => Errand::Flush,
             80..85 => Errand::Zeroes { places, fua, unmap: self.rng.chance(500_000) },
             85..90 => Errand::Discard { places },
-            _ => Errand::Compare { place: places.start, fua },
+            _ if self.desk.compares() => Errand::Compare { place: places.start, fua },
+            _ => Errand::Write { places, fua },
         }
     }
 
@@ -129,6 +130,10 @@ impl Desk {
         if took > self.patience_ns {
             self.lab.fail(format!("{words} took {took} ns"));
         }
+    }
+
+    fn compares(&self) -> bool {
+        self.disk.info().can.compare_and_write
     }
 
     fn offset(&self, place: u64) -> u64 {
@@ -174,6 +179,7 @@ impl Desk {
                 self.failed(&error);
             }
         }
+        self.lab.moment(model.now(), self.core.now());
     }
 
     fn begin(&self, places: &Range<u64>, value: Value) -> Vec<ChangeId> {
@@ -196,7 +202,7 @@ impl Desk {
     }
 
     /// Reads and judges; false where the device failed.
-    pub(super) async fn read(&self, places: Range<u64>) -> bool {
+    pub(crate) async fn read(&self, places: Range<u64>) -> bool {
         let Some(lease) = self.lease(self.len(&places)) else { return false };
         let (began, losses) = (self.lab.model.borrow_mut().now(), self.lab.losses());
         let (result, lease) = self.disk.read(self.offset(places.start), lease).await;
@@ -219,7 +225,7 @@ impl Desk {
     }
 
     /// Flushes and judges; false where the device failed.
-    pub(super) async fn flush(&self) -> bool {
+    pub(crate) async fn flush(&self) -> bool {
         let (began, began_ns) = (self.lab.model.borrow_mut().now(), self.core.now());
         match self.disk.flush().await {
             Ok(()) => {

@@ -25,12 +25,14 @@ struct Log {
     executing: BTreeMap<(u64, u64), u32>,
     /// When flushes were done, in nanoseconds.
     flushed_ns: Vec<u64>,
+    /// When the last of those flushes began that are done, in nanoseconds.
+    last_flush_ns: Option<u64>,
     finding: Option<String>,
 }
 
 /// Sees what the target does to its disk.
 #[derive(Clone)]
-pub(super) struct Witness {
+pub(crate) struct Witness {
     disk: SimDisk,
     seed: u64,
     cell_len: u32,
@@ -38,7 +40,7 @@ pub(super) struct Witness {
 }
 
 impl Witness {
-    pub(super) fn new(disk: SimDisk, seed: u64, cell_len: u32) -> Witness {
+    pub(crate) fn new(disk: SimDisk, seed: u64, cell_len: u32) -> Witness {
         Witness { disk, seed, cell_len, log: Arc::default() }
     }
 
@@ -47,7 +49,7 @@ impl Witness {
     }
 
     /// The write was handed back: no copy of it may begin from now on, nor be in execution.
-    pub(super) fn over(&self, version: u64) {
+    pub(crate) fn over(&self, version: u64) {
         let mut log = self.log();
         log.over.insert(version);
         if log.executing.keys().any(|(executing, _)| *executing == version) {
@@ -57,18 +59,23 @@ impl Witness {
     }
 
     /// The target is gone, and with it what it had in execution.
-    pub(super) fn target_gone(&self) {
+    pub(crate) fn target_gone(&self) {
         self.log().executing.clear();
     }
 
     /// What was seen that must not be.
-    pub(super) fn finding(&self) -> Option<String> {
+    pub(crate) fn finding(&self) -> Option<String> {
         self.log().finding.clone()
     }
 
     /// True where the disk was done with a flush between two moments in nanoseconds.
-    pub(super) fn flushed_between(&self, first: u64, last: u64) -> bool {
+    pub(crate) fn flushed_between(&self, first: u64, last: u64) -> bool {
         self.log().flushed_ns.iter().any(|at| (first..=last).contains(at))
+    }
+
+    /// When the last flush that is done began, in nanoseconds: what was acknowledged before is safe.
+    pub(crate) fn last_flush_ns(&self) -> Option<u64> {
+        self.log().last_flush_ns
     }
 
     /// The write that a request is a copy of, or a part of one; its version and first cell.
@@ -120,6 +127,7 @@ impl BlockDevice for Witness {
 struct Pending {
     tag: u64,
     op: Op,
+    began_ns: u64,
     write: Option<(u64, u64)>,
 }
 
@@ -134,7 +142,10 @@ struct Sight {
 impl Channel for Sight {
     fn submit(&mut self, mut io: Io) -> Result<(), Io> {
         let (tag, op, write) = (io.tag, io.op, self.witness.write_of(&io));
-        let Ok(own) = self.pending.insert(Pending { tag, op, write }) else { return Err(io) };
+        let began_ns = self.core.now();
+        let Ok(own) = self.pending.insert(Pending { tag, op, began_ns, write }) else {
+            return Err(io);
+        };
         io.tag = u64::from(own);
         let submitted = self.inner.submit(io).map_err(|io| {
             self.pending.remove(own);
@@ -163,6 +174,7 @@ impl Channel for Sight {
             }
             if pending.op == Op::Flush && completion.result.is_ok() {
                 log.flushed_ns.push(self.core.now());
+                log.last_flush_ns = log.last_flush_ns.max(Some(pending.began_ns));
             }
         }
     }
