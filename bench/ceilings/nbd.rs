@@ -4,7 +4,7 @@
 //! there are; payload is skipped and the first error ends the run.
 //! Source: NBD, "Transmission"; the numbers are offsets into its messages.
 
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -13,6 +13,7 @@ use crate::{Figures, cpu_ns, pin, sockopt};
 
 mod flush;
 mod hello;
+mod messages;
 mod serve;
 
 pub use flush::run_flushes;
@@ -81,8 +82,7 @@ struct Session {
 /// Runs the loop on this thread.
 ///
 /// # Errors
-/// Where the socket cannot be reached, the server does not speak fixed newstyle, has no such
-/// export or answers with an error.
+/// Where nobody listens, nobody speaks fixed newstyle, or a server answers with an error.
 pub fn run_nbd(ceiling: &Nbd) -> io::Result<Figures> {
     pin(ceiling.cpu)?;
     let mut session = Session::open(ceiling)?;
@@ -93,8 +93,7 @@ pub fn run_nbd(ceiling: &Nbd) -> io::Result<Figures> {
     let (ios, calls) = (session.done - done, session.syscalls - syscalls);
     let figures = Figures::of(ios, elapsed, cpu_ns() - cpu, calls);
     let ios = session.done;
-    session.close()?;
-    Ok(Figures { ios, ..figures })
+    session.close().map(|()| Figures { ios, ..figures })
 }
 
 impl Session {
@@ -141,88 +140,6 @@ impl Session {
         }
         Ok(())
     }
-
-    fn request(&mut self) {
-        // A linear congruence (D. Knuth, MMIX); its high bits pick the place.
-        self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        let place = ((u128::from(self.random) * u128::from(self.places)) >> 64) as u64;
-        self.out.push(request(self.command, place * u64::from(self.bs), self.bs));
-        self.in_flight += 1;
-    }
-
-    fn send(&mut self) -> io::Result<()> {
-        for part in self.out.chunks(SLICES_MAX / 2) {
-            let slices = part.iter().flat_map(|head| [&head[..], &self.payload]);
-            self.syscalls += send_all(&self.socket, slices)?;
-        }
-        self.out.clear();
-        Ok(())
-    }
-
-    fn receive(&mut self) -> io::Result<()> {
-        self.syscalls += 1;
-        match (&self.socket).read(&mut self.buffer[self.filled..]) {
-            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-            Ok(len) => self.filled += len,
-            Err(error) if error.kind() == ErrorKind::WouldBlock && self.spinning => return Ok(()),
-            Err(error) => return Err(error),
-        }
-        let mut at = self.skip.min(self.filled);
-        self.skip -= at;
-        while let Some(head) = self.buffer[at..self.filled].first_chunk::<REPLY_LEN>() {
-            if (word(head, 0), word(head, 4)) != (REPLY_MAGIC, 0) {
-                return fail(format!("magic {:#x}, error {}", word(head, 0), word(head, 4)));
-            }
-            (self.in_flight, self.done) = (self.in_flight - 1, self.done + 1);
-            self.skip = (at + REPLY_LEN + self.answer).saturating_sub(self.filled);
-            at = (at + REPLY_LEN + self.answer).min(self.filled);
-        }
-        self.buffer.copy_within(at..self.filled, 0);
-        self.filled -= at;
-        Ok(())
-    }
-
-    /// Takes what is in flight, and says goodbye.
-    fn close(mut self) -> io::Result<()> {
-        sockopt::wake_by(&self.socket, 1)?;
-        while self.in_flight > 0 {
-            self.receive()?;
-        }
-        self.out.push(request(DISCONNECT, 0, 0));
-        self.payload.clear();
-        self.send()
-    }
-}
-
-fn request(command: u16, offset: u64, len: u32) -> [u8; REQUEST_LEN] {
-    let mut head = [0; REQUEST_LEN];
-    head[..4].copy_from_slice(&REQUEST_MAGIC.to_be_bytes());
-    head[6..8].copy_from_slice(&command.to_be_bytes());
-    head[16..24].copy_from_slice(&offset.to_be_bytes());
-    head[24..].copy_from_slice(&len.to_be_bytes());
-    head
-}
-
-/// Sends all of the slices, waiting or not as the socket does; answers the system calls.
-fn send_all<'a>(
-    mut socket: &UnixStream,
-    slices: impl Iterator<Item = &'a [u8]>,
-) -> io::Result<u64> {
-    let mut slices: Vec<_> = slices.filter(|s| !s.is_empty()).map(IoSlice::new).collect();
-    let (mut slices, mut calls) = (&mut slices[..], 0);
-    while !slices.is_empty() {
-        calls += 1;
-        match socket.write_vectored(slices) {
-            Ok(sent) => IoSlice::advance_slices(&mut slices, sent),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(calls)
-}
-
-fn word(head: &[u8], at: usize) -> u32 {
-    u32::from_be_bytes(*head[at..].first_chunk().expect("the offset lies in the message"))
 }
 
 fn fail<T>(what: impl Into<String>) -> io::Result<T> {

@@ -37,9 +37,9 @@ pub(crate) const PACKAGES: &[Package] = &[
     Package {
         name: "qemu-system-x86",
         program: "qemu-system-x86_64",
-        used_by: &["guest", "guest-nbd"],
+        used_by: &["guest", "guest-nbd", "guest-migrate"],
     },
-    Package { name: "xz-utils", program: "xz", used_by: &["guest", "guest-nbd"] },
+    Package { name: "xz-utils", program: "xz", used_by: &["guest", "guest-nbd", "guest-migrate"] },
     Package { name: "e2fsprogs", program: "mkfs.ext4", used_by: &["guest-nbd"] },
     Package { name: "binutils", program: "strip", used_by: &["guest-nbd"] },
     Package { name: "iproute2", program: "ip", used_by: &["guest", "guest-nbd"] },
@@ -49,7 +49,7 @@ pub(crate) const PACKAGES: &[Package] = &[
     Package {
         name: "qemu-utils",
         program: "qemu-img",
-        used_by: &["NBD tests of QEMU's tools", "bench peers --export"],
+        used_by: &["NBD tests of QEMU's tools", "bench peers --export", "guest-migrate"],
     },
 ];
 

@@ -134,6 +134,12 @@ pub(crate) const TESTS: &[Step] = &[
         action: Action::Own(guest::check_nbd),
     },
     Step {
+        name: "guest-migrate",
+        what: "an emulated guest that moves between two exports of one file, and back",
+        needs: guest::MIGRATE_NEEDS,
+        action: Action::Own(guest::check_migrate),
+    },
+    Step {
         name: "asan",
         what: "buffers, regions and operations in flight under AddressSanitizer",
         needs: &[],

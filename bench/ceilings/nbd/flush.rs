@@ -5,7 +5,8 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{FLUSH, Nbd, Session, request};
+use super::messages::request;
+use super::{FLUSH, Nbd, Session};
 use crate::{Figures, cpu_ns, pin};
 
 /// How long the writer goes on until it looks whether it is to end.

@@ -7,9 +7,10 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::messages::{send_all, word};
 use super::{
     BUFFER_LEN, DISCONNECT, READ, REPLY_LEN, REPLY_MAGIC, REQUEST_LEN, REQUEST_MAGIC, SLICES_MAX,
-    WRITE, fail, hello, send_all, word,
+    WRITE, fail, hello,
 };
 use crate::{pin, sockopt};
 

@@ -20,6 +20,7 @@ use byway_proto::nbd::limits::{BLOCK_LEN_MIN_MAX, BLOCK_LEN_PREFERRED};
 use byway_proto::nbd::server::ExportInfo;
 
 use super::config::ExportConfig;
+use super::connection::Connection;
 use super::node::Node;
 use super::outgoing::payload_max;
 use super::right::Refused;
@@ -32,6 +33,10 @@ pub(crate) const CHUNK_MAX: u32 = 1 << 20;
 const OWN: u64 = u64::MAX;
 /// How often the holder of a right looks whether somebody asks for it, in nanoseconds.
 const LOOK_NS: u64 = 10_000_000;
+/// For how long nothing may have happened before the right goes to another server, in nanoseconds.
+/// A guest that moves is stopped for good before it starts elsewhere; one that goes on to write
+/// pauses between a flush and its next change, too, but not for that long.
+const QUIET_NS: u64 = 100_000_000;
 
 /// Whether this server may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -263,6 +268,9 @@ impl Export {
         let asked = Rc::clone(&self.config.right).acquire(Rc::clone(&core)).await;
         let state = if asked.is_ok() { Right::Held } else { Right::Absent };
         self.right.set(state);
+        if let Err(refused) = &asked {
+            tracing::warn!(export = self.config.name, %refused, "a change was refused");
+        }
         self.start_waiting(&asked);
         if asked.is_ok() {
             tracing::info!(export = self.config.name, "has the right to write");
@@ -281,24 +289,46 @@ impl Export {
         node.advance_dirty();
     }
 
-    /// Holds the right until another server asks for it. Where something is not durable then, it is
-    /// made so.
+    /// Holds the right until another server asks for it, and the clients here have stopped writing.
+    /// Where something is not durable then, it is made so.
     async fn hold_right(self: Rc<Self>, core: Rc<Core>) {
+        let mut seen = self.changes.get();
+        let mut quiet_since = core.now();
         while !self.is_removed.get() && self.node.get().and_then(Weak::upgrade).is_some() {
             core.sleep(LOOK_NS).await;
+            let changes = self.changes.get();
+            if std::mem::replace(&mut seen, changes) != changes || self.is_busy() {
+                quiet_since = core.now();
+            }
             if !self.config.right.is_wanted() {
                 continue;
             }
-            if self.changing.get() == 0 && !self.is_clean() {
+            let is_quiet = core.now() - quiet_since >= QUIET_NS || !self.has_clients();
+            if is_quiet && self.changing.get() == 0 && !self.is_clean() {
                 self.flush_own().await;
             }
-            if self.changing.get() == 0 && self.is_clean() {
+            if is_quiet && seen == self.changes.get() && !self.is_busy() && self.is_clean() {
                 break;
             }
         }
-        self.right.set(Right::Absent);
-        self.config.right.release();
-        tracing::info!(export = self.config.name, "lets the right to write go");
+        // An export that is served no more has let it go already.
+        if self.right.replace(Right::Absent) == Right::Held {
+            self.config.right.release();
+            tracing::info!(export = self.config.name, "lets the right to write go");
+        }
+    }
+
+    /// True while the device has anything to do for a client. A flush may take long, and whoever waits
+    /// for it goes on to write after it.
+    fn is_busy(&self) -> bool {
+        let in_flight = self.channel.borrow().in_flight() > 0;
+        self.changing.get() > 0 || in_flight || !self.held.borrow().is_empty()
+    }
+
+    fn has_clients(&self) -> bool {
+        let is_here = |connection: &Connection| std::ptr::eq(&*connection.export, self);
+        let node = self.node.get().and_then(Weak::upgrade);
+        node.is_some_and(|node| !node.connections(is_here).is_empty())
     }
 
     async fn flush_own(&self) {

@@ -32,6 +32,12 @@ struct Change {
     /// It was acknowledged.
     is_certain: bool,
     is_durable: bool,
+    /// No request: a read saw it. Nobody was promised that it lasts.
+    is_seen: bool,
+    /// It failed, and may have happened.
+    is_doubtful: bool,
+    /// It failed, and a flush came after it: if it happened, it is durable.
+    is_flushed: bool,
     /// The disk lost its cache while it was in flight: that it was acknowledged says nothing, as it
     /// may have been executed before.
     spans_loss: bool,
@@ -75,6 +81,9 @@ impl Model {
             ended: Some(0),
             is_certain: true,
             is_durable: true,
+            is_doubtful: false,
+            is_seen: false,
+            is_flushed: false,
             spans_loss: false,
         };
         let cell = Cell { changes: vec![zero], ever: [Value::Zero].into() };
@@ -109,9 +118,18 @@ impl Model {
         if let Put::This(value) = put {
             cell.ever.insert(value);
         }
-        let (ended, is_certain, is_durable) = (None, false, false);
-        let spans_loss = false;
-        cell.changes.push(Change { id, put, began, ended, is_certain, is_durable, spans_loss });
+        cell.changes.push(Change {
+            id,
+            put,
+            began,
+            ended: None,
+            is_certain: false,
+            is_durable: false,
+            is_doubtful: false,
+            is_seen: false,
+            is_flushed: false,
+            spans_loss: false,
+        });
         ChangeId { place, id }
     }
 
@@ -134,6 +152,8 @@ impl Model {
     /// A change failed and may have happened.
     pub(crate) fn doubt(&mut self, change: ChangeId) {
         self.end(change, false, false);
+        let changes = &mut self.cells[change.place as usize].changes;
+        changes.iter_mut().filter(|c| c.id == change.id).for_each(|c| c.is_doubtful = true);
     }
 
     /// A change has certainly not happened.
@@ -146,6 +166,7 @@ impl Model {
         for change in self.cells.iter_mut().flat_map(|cell| &mut cell.changes) {
             let is_covered = change.ended.is_some_and(|ended| ended < began);
             change.is_durable |= change.is_certain && is_covered;
+            change.is_flushed |= change.is_doubtful && is_covered;
         }
     }
 
@@ -162,9 +183,12 @@ impl Model {
         }
         // The value is as durable as every change that can have put it there.
         let put = |c: &&Change| c.put == Put::This(value) || c.put == Put::Anything;
-        let is_durable = readable(cell, began).filter(put).all(|change| change.is_durable);
+        let is_durable = readable(cell, began).filter(put).all(|c| c.is_durable || c.is_flushed);
         let change = self.add(place, Put::This(value));
         self.acknowledge(change, is_durable);
+        if let Some(seen) = self.cells[place as usize].changes.last_mut() {
+            seen.is_seen = true;
+        }
         Ok(())
     }
 
@@ -201,17 +225,18 @@ impl Model {
     /// durable one has overwritten.
     pub(crate) fn power_lost(&mut self) {
         self.host_crashed();
-        self.cache_lost(&(0..self.cells()));
+        self.cache_lost(&(0..self.cells()), 0);
     }
 
     /// The power of the disk went, and its users live on: what is in flight goes on. Tells when the
-    /// first change of the cells `of` that may be lost was acknowledged.
-    pub(crate) fn cache_lost(&mut self, of: &Range<u64>) -> Option<Tick> {
+    /// first change of the cells `of` that may be lost was acknowledged, of those after `flushed`.
+    pub(crate) fn cache_lost(&mut self, of: &Range<u64>, flushed: Tick) -> Option<Tick> {
         let now = self.now();
         let cells = &self.cells[of.start as usize..of.end as usize];
         let changes = cells.iter().flat_map(|cell| &cell.changes);
-        let at_stake = changes.filter(|change| change.is_certain && !change.is_durable);
-        let first = at_stake.filter_map(|change| change.ended).min();
+        let at_stake =
+            changes.filter(|change| change.is_certain && !change.is_durable && !change.is_seen);
+        let first = at_stake.filter_map(|change| change.ended).filter(|at| *at > flushed).min();
         self.cells.iter_mut().for_each(|cell| cell.lose_cache(now));
         first
     }

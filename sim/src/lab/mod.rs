@@ -46,8 +46,12 @@ pub(crate) struct Lab {
     pub(crate) server_ended: Cell<bool>,
     /// Cells of those whose flushes must not go well over a loss.
     pub(crate) vouched: Range<u64>,
+    /// The channel of one who wrote none of these cells, so that its flushes vouch for nothing.
+    pub(crate) guest: Option<usize>,
     versions: Cell<u64>,
     losses: RefCell<Vec<Loss>>,
+    /// When the model was where, in nanoseconds and ticks.
+    moments: RefCell<Vec<(u64, Tick)>>,
     /// When each channel heard of a loss.
     told: RefCell<Vec<(usize, Tick)>>,
 }
@@ -67,8 +71,10 @@ impl Lab {
             is_over: Cell::new(false),
             server_ended: Cell::new(false),
             vouched: 0..cells,
+            guest: None,
             versions: Cell::new(0),
             losses: RefCell::default(),
+            moments: RefCell::default(),
             told: RefCell::default(),
         }
     }
@@ -101,9 +107,22 @@ impl Lab {
     pub(crate) fn lose_cache(&self, at_ns: u64) {
         self.disk.power_loss();
         let mut model = self.model.borrow_mut();
-        let first_lost = model.cache_lost(&self.vouched).unwrap_or(Tick::MAX);
+        let flushed = self.witness.last_flush_ns().map_or(0, |ns| self.tick_at(ns));
+        let first_lost = model.cache_lost(&self.vouched, flushed).unwrap_or(Tick::MAX);
         let loss = Loss { tick: model.now(), at_ns, first_lost };
         self.losses.borrow_mut().push(loss);
+    }
+
+    /// The model is at `tick` now, at `now_ns`.
+    pub(crate) fn moment(&self, tick: Tick, now_ns: u64) {
+        self.moments.borrow_mut().push((now_ns, tick));
+    }
+
+    /// The last known moment of the model before `ns`.
+    fn tick_at(&self, ns: u64) -> Tick {
+        let moments = self.moments.borrow();
+        let later = moments.partition_point(|(at, _)| *at < ns);
+        later.checked_sub(1).map_or(0, |last| moments[last].1)
     }
 
     /// A flush of a channel failed: what was written before is in doubt, as far as that is told.
@@ -120,7 +139,8 @@ impl Lab {
             told.iter().any(|(to, at)| *to == channel && (loss.tick..began).contains(at))
         };
         let is_untold = |loss: &&Loss| {
-            loss.first_lost < began
+            self.guest != Some(channel)
+                && loss.first_lost < began
                 && !is_told(loss)
                 && !self.witness.flushed_between(began_ns, loss.at_ns)
         };

@@ -25,6 +25,8 @@ struct Log {
     executing: BTreeMap<(u64, u64), u32>,
     /// When flushes were done, in nanoseconds.
     flushed_ns: Vec<u64>,
+    /// When the last of those flushes began that are done, in nanoseconds.
+    last_flush_ns: Option<u64>,
     finding: Option<String>,
 }
 
@@ -69,6 +71,11 @@ impl Witness {
     /// True where the disk was done with a flush between two moments in nanoseconds.
     pub(crate) fn flushed_between(&self, first: u64, last: u64) -> bool {
         self.log().flushed_ns.iter().any(|at| (first..=last).contains(at))
+    }
+
+    /// When the last flush that is done began, in nanoseconds: what was acknowledged before is safe.
+    pub(crate) fn last_flush_ns(&self) -> Option<u64> {
+        self.log().last_flush_ns
     }
 
     /// The write that a request is a copy of, or a part of one; its version and first cell.
@@ -120,6 +127,7 @@ impl BlockDevice for Witness {
 struct Pending {
     tag: u64,
     op: Op,
+    began_ns: u64,
     write: Option<(u64, u64)>,
 }
 
@@ -134,7 +142,10 @@ struct Sight {
 impl Channel for Sight {
     fn submit(&mut self, mut io: Io) -> Result<(), Io> {
         let (tag, op, write) = (io.tag, io.op, self.witness.write_of(&io));
-        let Ok(own) = self.pending.insert(Pending { tag, op, write }) else { return Err(io) };
+        let began_ns = self.core.now();
+        let Ok(own) = self.pending.insert(Pending { tag, op, began_ns, write }) else {
+            return Err(io);
+        };
         io.tag = u64::from(own);
         let submitted = self.inner.submit(io).map_err(|io| {
             self.pending.remove(own);
@@ -163,6 +174,7 @@ impl Channel for Sight {
             }
             if pending.op == Op::Flush && completion.result.is_ok() {
                 log.flushed_ns.push(self.core.now());
+                log.last_flush_ns = log.last_flush_ns.max(Some(pending.began_ns));
             }
         }
     }

@@ -179,6 +179,7 @@ impl Desk {
                 self.failed(&error);
             }
         }
+        self.lab.moment(model.now(), self.core.now());
     }
 
     fn begin(&self, places: &Range<u64>, value: Value) -> Vec<ChangeId> {

@@ -7,7 +7,7 @@ use byway_engine::core::Core;
 use byway_engine::exec::Class;
 use byway_engine::net::Address;
 use byway_engine::sim::{PPM, Rng};
-use byway_export::nbd::client::{NbdConfig, NbdDevice};
+use byway_export::nbd::client::{Mutation, NbdConfig, NbdDevice};
 
 use super::NbdMutation;
 use super::server::EXPORT;
@@ -21,7 +21,7 @@ const MS: u64 = 1_000_000;
 pub(super) const CLIENT_CELLS: Range<u64> = 0..40;
 const GUEST_CELLS: Range<u64> = 40..CELLS;
 /// The guest's way is told apart from those of the client.
-const GUEST_CHANNEL: usize = 9;
+pub(super) const GUEST_CHANNEL: usize = 9;
 /// How long requests wait for a connection, in nanoseconds.
 const RECONNECT_NS: u64 = 20_000 * MS;
 /// How long a request may take, in nanoseconds.
@@ -30,10 +30,15 @@ const PATIENCE_NS: u64 = RECONNECT_NS + 40_000 * MS;
 const PAUSE_NS: u64 = 100 * MS;
 
 /// How the clients deal with the server.
-pub(super) fn draw_config(address: Address, rng: &mut Rng, _mutation: NbdMutation) -> NbdConfig {
+pub(super) fn draw_config(address: Address, rng: &mut Rng, mutation: NbdMutation) -> NbdConfig {
     NbdConfig {
         depth: rng.pick(&[1, 4, 128]),
         reconnect_ns: RECONNECT_NS,
+        mutation: match mutation {
+            NbdMutation::None => None,
+            NbdMutation::ReplayUnsure => Some(Mutation::ReplayUnsure),
+            NbdMutation::LossUntold => Some(Mutation::LossUntold),
+        },
         ..NbdConfig::new(address, EXPORT)
     }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use byway_engine::sim::{DiskConfig, Latency, NetConfig, PPM, Rng, Stop, World, WorldConfig};
 
 use super::NbdMutation;
-use super::client::{CLIENT_CELLS, Client, Guest, draw_config};
+use super::client::{CLIENT_CELLS, Client, GUEST_CHANNEL, Guest, draw_config};
 use super::server::Setup;
 use super::trouble::{Scene, TROUBLE_NS, draw_bursts};
 use crate::lab::look::last_look;
@@ -113,7 +113,7 @@ fn scene(
     let address = world.address(server, PORT);
     let setup = Setup::draw(address.clone(), rng);
     let mut lab = Lab::new(seed, disk, cell_len, CELLS);
-    lab.vouched = CLIENT_CELLS;
+    (lab.vouched, lab.guest) = (CLIENT_CELLS, Some(GUEST_CHANNEL));
     let lab = Rc::new(lab);
     let config = draw_config(address, rng, mutation);
     let guest = Guest { config, lab: Rc::clone(&lab), bursts: bursts.to_vec() };

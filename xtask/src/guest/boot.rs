@@ -18,7 +18,8 @@ use super::tsc;
 const QEMU: &str = "-nodefaults -no-user-config -M q35 -accel tcg,thread=multi,tb-size=256 \
     -cpu max -smp 2 -display none -serial stdio -monitor none -no-reboot \
     -device isa-debug-exit,iobase=0x501,iosize=1 -device virtio-net-pci,netdev=n0";
-const CMDLINE: &str = "console=ttyS0 quiet panic=-1 mitigations=off nokaslr random.trust_cpu=on";
+pub(super) const CMDLINE: &str =
+    "console=ttyS0 quiet panic=-1 mitigations=off nokaslr random.trust_cpu=on";
 
 /// A guest that ends with this value, if not before.
 pub(super) struct Guest {

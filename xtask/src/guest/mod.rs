@@ -19,11 +19,14 @@ mod initiator;
 mod kernel;
 mod libraries;
 mod lio;
+mod machine;
+mod migrate;
 mod modules;
 mod nbd;
 mod network;
 mod newc;
 mod own;
+mod qmp;
 mod sysroot;
 mod tgt;
 mod tsc;
@@ -51,6 +54,14 @@ pub(crate) const NBD_NEEDS: &[Need] = &[
     Need::Program("dpkg-deb"),
     Need::Program("mkfs.ext4"),
     Need::Program("strip"),
+];
+
+/// What moving a guest needs.
+pub(crate) const MIGRATE_NEEDS: &[Need] = &[
+    Need::Program("qemu-system-x86_64"),
+    Need::Program("qemu-io"),
+    Need::Program("xz"),
+    Need::Program("dpkg-deb"),
 ];
 
 #[derive(ClapArgs)]
@@ -86,10 +97,16 @@ enum Mode {
         #[arg(long, default_value = "byway")]
         server: nbd::Server,
     },
+    /// A guest that moves between two exports of one file, and back, while it writes
+    Migrate,
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
-    let needs = if let Mode::Nbd { .. } = args.mode { NBD_NEEDS } else { NEEDS };
+    let needs = match args.mode {
+        Mode::Nbd { .. } => NBD_NEEDS,
+        Mode::Migrate => MIGRATE_NEEDS,
+        _ => NEEDS,
+    };
     if let Some(reason) = needs.iter().find_map(Need::missing) {
         println!("guest: skipped: {reason}");
         return Ok(());
@@ -100,6 +117,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         Mode::Lio { chap, command } => lio::with_command(chap.as_deref(), command),
         Mode::Initiator { login, command } => initiator::run(login, command),
         Mode::Nbd { server } => nbd::run(*server),
+        Mode::Migrate => migrate::check(),
     }
 }
 
@@ -123,6 +141,15 @@ pub(crate) fn check_nbd() -> Outcome {
         return Ok(());
     }
     nbd::check()
+}
+
+/// A guest that moves while it writes to one of our exports.
+pub(crate) fn check_migrate() -> Outcome {
+    if let Err(failure) = sysroot::sysroot(&folder()?) {
+        println!("guest: skipped: no packages for a guest: {failure}");
+        return Ok(());
+    }
+    migrate::check()
 }
 
 /// Where what is fetched and built lies.

@@ -9,7 +9,6 @@ mod folder;
 mod report;
 mod server;
 
-use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -47,20 +46,20 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     let disk_len = size(&args.size).map_err(|error| error.of("--size"))?;
     let runtime_ns = span_ns(&args.runtime).map_err(|error| error.of("--runtime"))?;
     output::check_places(&[&args.json])?;
-    let stop = stop_flag()?;
+    let ends = Ends::on_signals()?;
     let folder = Folder::new(args.folder.as_deref())?;
     let stage = Stage::set(&folder, disk_len)?;
     // The saboteur waits for processes: it may hold its core up.
     let patient = CoreConfig { stall_ns: RECOVERY_NS_MAX, ..CoreConfig::default() };
     let saboteur = ReactorThread::start(patient)?;
-    stage.send(&saboteur, runtime_ns / 4)?;
-    let result = stage.load(&args.runtime, &stop)?;
-    if stop.load(Ordering::Relaxed) {
+    stage.send(&saboteur, runtime_ns, &ends.load)?;
+    let result = stage.load(runtime_ns, &args.runtime, &ends.load)?;
+    drop(saboteur);
+    if ends.all.load(Ordering::Relaxed) {
         return Err(Failure::failed("interrupted; everything is cleaned up"));
     }
     stage.read_back(disk_len)?;
     let report = Report::new(&result, stage.outages()?, stage.verify.counts());
-    drop(saboteur);
     say(&format!("\n{}", report.table()))?;
     if let Some(path) = &args.json {
         output::write(path, report.json().as_bytes())?;
@@ -79,14 +78,25 @@ fn say(line: &str) -> Result<(), Failure> {
     output::print(&format!("{line}\n"))
 }
 
-/// Ctrl-C ends the load, and what was set up is cleared away.
-fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&stop))
-            .map_err(|error| Failure::failed(format!("signals: {error}; report this")))?;
+/// What ends the load: the saboteur, who is through with the servers, or Ctrl-C, which ends
+/// everything; then what was set up is cleared away.
+#[derive(Default)]
+struct Ends {
+    load: Arc<AtomicBool>,
+    all: Arc<AtomicBool>,
+}
+
+impl Ends {
+    fn on_signals() -> Result<Ends, Failure> {
+        let ends = Ends::default();
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+            for end in [&ends.load, &ends.all] {
+                signal_hook::flag::register(signal, Arc::clone(end))
+                    .map_err(|error| Failure::failed(format!("signals: {error}; report this")))?;
+            }
+        }
+        Ok(ends)
     }
-    Ok(stop)
 }
 
 /// What the demo plays on.
@@ -130,42 +140,54 @@ impl Stage {
         })
     }
 
-    /// Runs the load.
-    fn load(&self, runtime: &str, stop: &Arc<AtomicBool>) -> Result<RunResult, Failure> {
+    /// Runs the load until it is told to end.
+    fn load(
+        &self,
+        runtime_ns: u64,
+        runtime: &str,
+        end: &Arc<AtomicBool>,
+    ) -> Result<RunResult, Failure> {
+        let longest = format!("{}ms", (runtime_ns + 2 * RECOVERY_NS_MAX) / 1_000_000);
         let mut words = JobWords::default();
         let given = [("rw", "randrw"), ("bs", "4k"), ("qd", "32"), ("warmup", "0s")];
-        for (key, word) in given.into_iter().chain([("runtime", runtime)]) {
+        for (key, word) in given.into_iter().chain([("runtime", &longest[..])]) {
             words.set(key, word.to_owned())?;
         }
         let spec = RunSpec::parse(&words, &[])?;
         say(&format!(
             "load       random 4 KiB reads and writes at depth 32 for {runtime}, verified"
         ))?;
-        let progress = std::io::stderr().is_terminal();
-        let stop = Arc::clone(stop);
-        let options = RunOptions { progress, stop, ..RunOptions::default() };
+        let options = RunOptions { stop: Arc::clone(end), ..RunOptions::default() };
         Ok(byway_bench::run::run(&spec, &self.device, &options)?)
     }
 
-    /// What the saboteur has seen, who is through when everything has been read back: without the
-    /// servers nothing can be.
+    /// What the saboteur has seen.
     fn outages(&self) -> Result<Outages, Failure> {
         let outages = self.outages.lock().unwrap_or_else(PoisonError::into_inner);
-        let unfinished = || Err("a server was killed too late; use a longer --runtime".into());
+        let unfinished = || Err("the saboteur was never through; report this".into());
         outages.clone().unwrap_or_else(unfinished).map_err(Failure::failed)
     }
 
-    /// Sends the saboteur, who acts after `pause_ns`, and again after as long.
-    fn send(&self, thread: &ReactorThread, pause_ns: u64) -> Result<(), Failure> {
+    /// Sends the saboteur, who ends the load when both servers have been killed and are back, at
+    /// `runtime_ns` or later.
+    fn send(
+        &self,
+        thread: &ReactorThread,
+        runtime_ns: u64,
+        end: &Arc<AtomicBool>,
+    ) -> Result<(), Failure> {
         let (servers, verify) = (Arc::clone(&self.servers), self.verify.clone());
-        let outages = Arc::clone(&self.outages);
+        let (outages, end) = (Arc::clone(&self.outages), Arc::clone(end));
         let act = move |core: std::rc::Rc<Core>| async move {
-            let done = sabotage_both(&core, &servers, &verify, pause_ns).await;
+            let finish = core.now() + runtime_ns;
+            let done = sabotage_both(&core, &servers, &verify, runtime_ns / 3).await;
             // The load may wait for a server that does not come back: this is said at once.
             if let Err(problem) = &done {
                 tracing::error!(problem, "the demo cannot go on");
             }
             *outages.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
+            core.sleep(finish.saturating_sub(core.now())).await;
+            end.store(true, Ordering::Relaxed);
         };
         let sent = thread.spawn(Class::Foreground, "saboteur", act);
         sent.map_err(|_| Failure::failed("the demo's second thread has ended; report this"))

@@ -39,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) size: AtomicU64,
     /// Something was written that no flush has made durable.
     pub(crate) dirty: AtomicBool,
+    /// Flushes at the server that are to make something durable: until they are done, it is not.
+    pub(crate) covering: AtomicU32,
     /// How often a server may have lost what its cache held.
     pub(crate) losses: AtomicU64,
     block_len: u32,
@@ -110,6 +112,7 @@ impl Shared {
             config,
             facts,
             dirty: AtomicBool::new(false),
+            covering: AtomicU32::new(0),
             losses: AtomicU64::new(0),
             channels: AtomicU32::new(0),
             kept: Mutex::new(Some(kept)),
@@ -140,6 +143,25 @@ impl Shared {
     pub(crate) fn mark_dirty(&self) {
         if !self.dirty.load(Ordering::Relaxed) {
             self.dirty.store(true, Ordering::Release);
+        }
+    }
+
+    /// A flush leaves; true where something is made durable by it alone.
+    pub(crate) fn flush_leaves(&self) -> bool {
+        // In this order, so that whoever looks at both never sees neither.
+        self.covering.fetch_add(1, Ordering::AcqRel);
+        let covers = self.dirty.swap(false, Ordering::AcqRel);
+        if !covers {
+            self.covering.fetch_sub(1, Ordering::AcqRel);
+        }
+        covers
+    }
+
+    /// A connection was lost, and with it perhaps what the server's cache held.
+    pub(crate) fn connection_lost(&self) {
+        let is_covering = self.covering.load(Ordering::Acquire) > 0;
+        if self.dirty.swap(false, Ordering::AcqRel) || is_covering {
+            self.losses.fetch_add(1, Ordering::AcqRel);
         }
     }
 

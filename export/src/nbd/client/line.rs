@@ -229,6 +229,9 @@ impl Line {
             return self.finish(super::intake::told(request.io, &extents));
         }
         machine.release(slot);
+        if std::mem::take(&mut request.covers) {
+            self.shared.covering.fetch_sub(1, Ordering::AcqRel);
+        }
         request.done += std::mem::take(&mut request.part);
         if request.io.op.has_range() && request.done < request.io.len {
             return self.wait(request);
@@ -246,7 +249,7 @@ impl Line {
         if op == Op::Flush && self.lost_cache(&request) {
             return self.tell_loss(request);
         }
-        if matches!(op, Op::Write | Op::WriteZeroes) && !request.io.fua {
+        if op.changes_medium() && !request.io.fua {
             self.shared.mark_dirty();
         }
         self.finish(request.io.done());
@@ -255,7 +258,7 @@ impl Line {
     /// The server refused or failed. One that is about to go is left, and the request is sent again.
     #[cold]
     fn refused(&self, mut request: Request, error: NbdErrno, text: &str) {
-        self.uncover(&request);
+        self.uncover(&mut request);
         if error == NbdErrno::Eshutdown {
             request.rewind();
             self.wait(request);
@@ -271,9 +274,10 @@ impl Line {
     }
 
     /// A flush did not do what it was to cover.
-    fn uncover(&self, request: &Request) {
-        if request.covers {
+    fn uncover(&self, request: &mut Request) {
+        if std::mem::take(&mut request.covers) {
             self.shared.mark_dirty();
+            self.shared.covering.fetch_sub(1, Ordering::AcqRel);
         }
     }
 
@@ -348,13 +352,14 @@ impl Line {
             .collect();
         let terms = self.terms.get();
         self.machine.borrow_mut().restart(self.shared.facts.headers, None);
-        let covered = left.iter().any(|request| request.covers);
-        if terms.has_cache() && (self.shared.dirty.swap(false, Ordering::AcqRel) || covered) {
-            self.shared.losses.fetch_add(1, Ordering::AcqRel);
+        if terms.has_cache() {
+            self.shared.connection_lost();
         }
         for mut request in left {
             request.maybe_written |= request.io.op.changes_medium();
-            request.covers = false;
+            if std::mem::take(&mut request.covers) {
+                self.shared.covering.fetch_sub(1, Ordering::AcqRel);
+            }
             request.rewind();
             self.wait(request);
         }
@@ -384,6 +389,10 @@ impl Line {
     /// A request failed; the device is named.
     pub(crate) fn fail(&self, request: Request, kind: ErrorKind, words: impl Into<String>) {
         let kind = request.kind(kind);
+        if kind == (ErrorKind::Aborted { maybe_written: true }) && request.io.op.changes_medium() {
+            // Whoever reads it may count on the next flush.
+            self.shared.mark_dirty();
+        }
         self.finish(
             request.io.failed(kind, format!("{}: {}", self.shared.config.name, words.into())),
         );

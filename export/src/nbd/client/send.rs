@@ -1,7 +1,5 @@
 //! What leaves on a connection: requests with the payload of writes, gathered into one send.
 
-use std::sync::atomic::Ordering;
-
 use byway_engine::ErrorKind;
 use byway_engine::block::{Op, Payload};
 use byway_engine::memory::Segment;
@@ -94,7 +92,7 @@ impl Line {
         outbox.put(head.bytes());
         request.part = if request.is_flushing { 0 } else { len };
         if command == Command::Flush {
-            request.covers = self.shared.dirty.swap(false, Ordering::AcqRel);
+            request.covers = self.shared.flush_leaves();
         }
         let at = request.done;
         if command == Command::Write {

@@ -1,6 +1,9 @@
 //! Stories of the right to write: two servers of one file, as in a live migration.
 
+use std::cell::Cell;
+
 use byway_engine::block::file::{FileDevice, FileOptions};
+use byway_engine::exec::Class;
 
 use super::*;
 
@@ -57,6 +60,48 @@ fn who_does_not_get_the_right_is_told_who_has_it() {
         assert!(text.contains("has the right to write"), "{text}");
         held.release();
         client.write(0, &pattern(4096, 1)).await.unwrap();
+    });
+    remove(&path);
+}
+
+#[test]
+fn a_second_writer_is_refused_while_the_first_goes_on() {
+    let path = image("second");
+    let (here, there) = (export(&path, SECOND), export(&path, SECOND / 2));
+    story(ServerConfig { exports: vec![here], ..config() }, |core, to, first| async move {
+        let other = ServerConfig { exports: vec![there], ..config() };
+        let other = Server::start(&core, other).unwrap();
+        let mut guest = connect(&core, &to, "a").await;
+        let mut second = connect(&core, &other.addresses()[0], "a").await;
+        guest.write(0, &pattern(4096, 1)).await.unwrap();
+        let is_over = Rc::new(Cell::new(false));
+        // Between a flush and the next write, nothing is in flight and everything is durable.
+        let goes_on = {
+            let (core, is_over) = (Rc::clone(&core), Rc::clone(&is_over));
+            async move {
+                let mut written = 0;
+                while !is_over.get() {
+                    guest.write(0, &pattern(4096, 2)).await.unwrap();
+                    guest.call(Command::Flush, CommandFlags::NONE, (0, 0), &[]).await.unwrap();
+                    written += 1;
+                    core.sleep(SECOND / 50).await;
+                }
+                written
+            }
+        };
+        let guest = core.spawn(Class::Foreground, "guest", goes_on);
+        let (errno, text) = second.write(0, &pattern(4096, 3)).await.unwrap_err();
+        assert_eq!(errno, NbdErrno::Eperm);
+        let holder = format!("process {} has the right to write", std::process::id());
+        assert!(text.contains(&holder), "{text}");
+        assert!(first.stats().exports[0].has_right);
+        assert!(second.read(0, 4096).await.unwrap() == pattern(4096, 2));
+        is_over.set(true);
+        assert!(guest.await.unwrap() > 2);
+        // The first has stopped: its right moves.
+        second.write(0, &pattern(4096, 4)).await.unwrap();
+        assert!(!first.stats().exports[0].has_right);
+        other.stop().await;
     });
     remove(&path);
 }
