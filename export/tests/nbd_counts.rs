@@ -1,5 +1,5 @@
-//! What an NBD request costs the server in the steady state, counted and not timed: no allocation, and
-//! few system calls.
+//! What an NBD request costs the server, and our client, in the steady state, counted and not timed:
+//! no allocation, and few system calls.
 //!
 //! One test in its own program: the counting allocator is installed here. Both ends run on one core;
 //! the client sends requests that were built before and allocates nothing either.
@@ -9,14 +9,15 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use byway_engine::block::Payload;
 use byway_engine::block::mem::MemDevice;
-use byway_engine::core::{Core, CoreConfig, PollMode};
+use byway_engine::block::{BlockDevice, Completions, Io, Payload};
+use byway_engine::core::{Core, CoreConfig, PollMode, yield_now};
 use byway_engine::count_alloc::{CountingAllocator, allocations};
 use byway_engine::memory::{ArenaConfig, Lease};
 use byway_engine::net::{Address, Stream};
 use byway_engine::reactor::Reactor;
-use byway_export::nbd::{ExportConfig, ListenOn, Server, ServerConfig};
+use byway_export::nbd::client::{NbdConfig, NbdDevice};
+use byway_export::nbd::{ExportConfig, ListenOn, Server, ServerConfig, ServerHandle};
 use byway_proto::nbd::command::Command;
 use byway_proto::nbd::flags::CommandFlags;
 use byway_proto::nbd::option::{Opt, OptionHead};
@@ -90,14 +91,20 @@ impl Client {
     }
 }
 
-async fn costs(core: Rc<Core>, is_write: bool) -> (u64, f64) {
+/// A server of memory, at a socket of its own.
+fn serve(core: &Rc<Core>) -> ServerHandle {
     let path = std::env::temp_dir().join(format!("byway-nbd-counts-{}", std::process::id()));
     let config = ServerConfig {
         listeners: vec![ListenOn::Address(Address::Unix(path))],
         exports: vec![ExportConfig::new("", Arc::new(MemDevice::new(1 << 20).unwrap()))],
         ..ServerConfig::default()
     };
-    let server = Server::start(&core, config).unwrap();
+    Server::start(core, config).unwrap()
+}
+
+/// Allocations in all, and system calls of a request, of the server and a client that only counts.
+async fn costs(core: Rc<Core>, is_write: bool) -> (u64, f64) {
+    let server = serve(&core);
     let mut client = connect(&core, &server.addresses()[0]).await;
     let mut before = (0, 0);
     for round in 0..WARM_UP + COUNTED {
@@ -111,15 +118,57 @@ async fn costs(core: Rc<Core>, is_write: bool) -> (u64, f64) {
     (allocated, syscalls as f64 / f64::from(COUNTED * DEPTH))
 }
 
+/// The same of the server and our client device.
+async fn device_costs(core: Rc<Core>, is_write: bool) -> (u64, f64) {
+    let server = serve(&core);
+    let config = NbdConfig::new(server.addresses()[0].clone(), "");
+    let device = NbdDevice::open_on(&core, config).await.unwrap();
+    let mut channel = device.open_channel(&core).unwrap();
+    let mut leases: Vec<_> = (0..DEPTH).map(|_| core.lease(BLOCK).unwrap()).collect();
+    let mut done = Completions::with_capacity(2 * DEPTH as usize);
+    let mut before = (0, 0);
+    for round in 0..WARM_UP + COUNTED {
+        if round == WARM_UP {
+            before = (allocations(), core.counters().syscalls);
+        }
+        for (n, lease) in leases.drain(..).enumerate() {
+            let offset = n as u64 * u64::from(BLOCK);
+            let io = if is_write { Io::write(offset, lease) } else { Io::read(offset, lease) };
+            channel.submit(io).unwrap();
+        }
+        channel.flush_submissions();
+        while done.len() < DEPTH as usize {
+            yield_now().await;
+            channel.poll(&mut done);
+        }
+        for completion in done.drain(..) {
+            assert!(completion.result.is_ok());
+            leases.push(completion.payload.into_lease().unwrap());
+        }
+    }
+    let allocated = allocations() - before.0;
+    let syscalls = core.counters().syscalls - before.1;
+    (allocated, syscalls as f64 / f64::from(COUNTED * DEPTH))
+}
+
+/// Runs `count` on a core of its own.
+fn on_a_core<F: Future<Output = (u64, f64)> + 'static>(
+    count: impl FnOnce(Rc<Core>) -> F,
+) -> (u64, f64) {
+    let arena = ArenaConfig { len: 32 << 20, huge: false };
+    let config = CoreConfig { arena, poll_mode: PollMode::Always, ..CoreConfig::default() };
+    Reactor::new(&config).unwrap().run(count)
+}
+
 #[test]
 fn requests_allocate_nothing_and_share_system_calls() {
     for is_write in [false, true] {
-        let arena = ArenaConfig { len: 32 << 20, huge: false };
-        let config = CoreConfig { arena, poll_mode: PollMode::Always, ..CoreConfig::default() };
-        let reactor = Reactor::new(&config).unwrap();
-        let (allocated, syscalls) = reactor.run(|core| costs(core, is_write));
-        // A timer of the housekeeping may have come in between.
-        assert!(allocated < 64, "{allocated} allocations, write: {is_write}");
-        assert!(syscalls < SYSCALLS_MAX, "{syscalls} system calls per request, write: {is_write}");
+        let of_server = on_a_core(|core| costs(core, is_write));
+        let with_device = on_a_core(|core| device_costs(core, is_write));
+        for (allocated, syscalls) in [of_server, with_device] {
+            // A timer of the housekeeping may have come in between.
+            assert!(allocated < 64, "{allocated} allocations, write: {is_write}");
+            assert!(syscalls < SYSCALLS_MAX, "{syscalls} system calls each, write: {is_write}");
+        }
     }
 }
