@@ -46,7 +46,7 @@ fn an_old_client_names_an_export_and_gets_zeroes_unless_it_declines() {
         let mut client = Client::with_flags(config(TlsPolicy::Off), flags);
         client.send(Opt::ExportName, b"disk").unwrap();
         let (name, wanted) = ("disk".to_string(), Wanted::ExportName);
-        assert_eq!(client.event(), HandshakeEvent::Open { name, wanted });
+        assert_eq!(client.event(), HandshakeEvent::Open { name, wanted, client: None });
         client.server.opened(info());
         let out = client.server.output();
         assert_eq!(out.len(), len);

@@ -32,7 +32,7 @@ fn libnbd_gets_structured_replies_and_block_status() {
         let bytes = hex(bytes);
         assert_eq!(server.handle_bytes(&bytes), Ok(bytes.len()));
         let name = String::new();
-        assert_eq!(server.poll_event(), Some(HandshakeEvent::Open { name, wanted }));
+        assert_eq!(server.poll_event(), Some(HandshakeEvent::Open { name, wanted, client: None }));
         server.opened(info());
     }
     let Some(HandshakeEvent::Begin(negotiated)) = server.poll_event() else { panic!("it begins") };
