@@ -5,7 +5,6 @@
 
 #[allow(dead_code, reason = "of these helpers, some are for other tests")]
 mod common;
-#[allow(dead_code, reason = "of these helpers, some are for other tests")]
 #[path = "common/peers/mod.rs"]
 mod peers;
 
