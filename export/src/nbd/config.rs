@@ -62,7 +62,8 @@ pub struct ServerLimits {
     pub connections_max: u32,
     /// Requests of one connection at once, at most [`REQUESTS_MAX`]; the others wait in its socket.
     pub requests_max: u32,
-    /// Bytes of data that one connection holds at once; a single request may be longer.
+    /// Bytes of data that one connection holds at once, or half of what is free where that is less;
+    /// a single request may be longer.
     pub connection_bytes_max: u64,
     /// For how long a handshake may last.
     pub handshake_ns: u64,

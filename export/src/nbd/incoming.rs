@@ -311,8 +311,7 @@ fn take_memory(
     len: u32,
 ) -> Result<(), Shortage> {
     let node = &connection.node;
-    let most = node.limits.connection_bytes_max;
-    if inner.charged > 0 && inner.charged + u64::from(len) > most {
+    if inner.charged > 0 && inner.charged + u64::from(len) > node.share() {
         return Err(Shortage::Own(len));
     }
     let slot = &mut inner.slots[at];

@@ -23,8 +23,9 @@ pub(crate) struct Node {
     connections: RefCell<Vec<Option<Rc<Connection>>>>,
     /// Connections that are to be advanced.
     pub(crate) dirty: RefCell<Vec<u32>>,
-    /// Bytes of the arena that requests hold.
+    /// Bytes of the arena that requests hold, and all of its bytes.
     pub(crate) held_bytes: Cell<u64>,
+    arena_len: u64,
     /// Connections that wait for memory of others.
     pub(crate) starving: Cell<u32>,
     is_freed: Cell<bool>,
@@ -51,6 +52,7 @@ impl Node {
             connections: RefCell::default(),
             dirty: RefCell::default(),
             held_bytes: Cell::new(0),
+            arena_len: core.arena().region().len() as u64,
             starving: Cell::new(0),
             is_freed: Cell::new(false),
             memory: Watch::default(),
@@ -101,6 +103,14 @@ impl Node {
     pub(crate) fn remove(&self, connection: &Connection) {
         self.connections.borrow_mut()[connection.index as usize] = None;
         self.changed.changed();
+    }
+
+    /// Bytes that one connection may hold: half of what nobody has, so that those who take and give
+    /// nothing back leave something for others, however many they are.
+    #[inline]
+    pub(crate) fn share(&self) -> u64 {
+        let free = self.arena_len.saturating_sub(self.held_bytes.get());
+        self.limits.connection_bytes_max.min(free / 2)
     }
 
     /// Memory came back.

@@ -251,10 +251,10 @@ fn exchange(connection: &Connection, inbox: &mut Inbox, len: u32) {
 
 /// Waits until there is a slot, and memory of the connection's own share.
 async fn own_ended(connection: &Connection, len: u32) {
-    let most = connection.node.limits.connection_bytes_max;
     let may_go_on = || {
         let inner = connection.inner.borrow();
-        let has_share = inner.charged == 0 || inner.charged + u64::from(len) <= most;
+        let has_share =
+            inner.charged == 0 || inner.charged + u64::from(len) <= connection.node.share();
         let is_open = connection.life.get() == Life::Open;
         (!inner.slots.is_full() && has_share || !is_open).then_some(())
     };
