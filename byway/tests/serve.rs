@@ -169,6 +169,82 @@ fn a_daemon_serves_tells_reloads_and_stops() {
     assert!(!folder.path("nbd.sock").exists(), "its socket is gone");
 }
 
+/// A verified load of that length; it has compared something, and nothing was wrong.
+fn load(uri: &str, runtime: &str) -> Child {
+    let mut command = byway(&["bench", "run", uri, "--rw", "randrw", "--verify", "crc32c"]);
+    command.args(["--bs", "4k", "--qd", "8", "--warmup", "0s", "--runtime", runtime]);
+    command.args(["--fill", "true", "--json", "-"]).stdout(Stdio::piped()).spawn().unwrap()
+}
+
+fn is_verified(load: Child) {
+    let output = load.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let run: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let extra = &run["jobs"][0]["x"];
+    assert_eq!(extra["errors"], 0);
+    assert!(extra["verified"].as_u64().unwrap() > 0, "something was compared");
+}
+
+#[test]
+fn a_client_stays_connected_while_other_exports_come_and_go() {
+    let folder = Folder::new("reload");
+    let config = head(&folder) + &export("one", "mem:8m");
+    let mut daemon = Daemon::start(&folder, &config);
+    let load = load(&daemon.line(), "2s");
+    // The load itself reads; what comes before it asks and writes.
+    while status(&folder)["exports"][0]["read_bytes"].as_u64() < Some(1 << 20) {}
+    let before = status(&folder);
+    for more in [export("two", "mem:4m"), String::new(), export("two", "mem:2m")] {
+        std::fs::write(folder.path("byway.toml"), config.clone() + &more).unwrap();
+        daemon.signal("-HUP");
+        daemon.hears("RELOADING=1");
+        daemon.hears("READY=1");
+    }
+    let then = status(&folder);
+    assert_eq!(then["exports"].as_array().unwrap().len(), 2);
+    assert_eq!(then["accepted"], before["accepted"], "nobody had to connect again");
+    assert_eq!(then["exports"][0]["connections"], before["exports"][0]["connections"]);
+    is_verified(load);
+    assert_eq!(status(&folder)["exports"][0]["errors"], 0);
+}
+
+#[test]
+fn a_target_is_served_beside_exports() {
+    let folder = Folder::new("target");
+    let name = "iqn.2026-11.org.example:disk";
+    let target =
+        format!("[[target]]\nname = \"{name}\"\nportals = \"127.0.0.1:0\"\nluns = [\"mem:8m\"]\n");
+    let mut daemon = Daemon::start(&folder, &(head(&folder) + &export("one", "mem:8m") + &target));
+    assert!(daemon.line().starts_with("nbd+unix:"));
+    let uri = daemon.line();
+    assert!(uri.starts_with("iscsi://127.0.0.1:") && uri.ends_with(name), "{uri}");
+    is_verified(load(&format!("{uri}/0"), "500ms"));
+    let told = status(&folder)["targets"][0].clone();
+    assert_eq!((&told["name"], &told["errors"]), (&name.into(), &0.into()));
+    let load = load(&format!("{uri}/0"), "1s");
+    while status(&folder)["targets"][0]["commands"].as_u64() < Some(100) {}
+    is_verified(load);
+    daemon.signal("-TERM");
+    daemon.hears("STOPPING=1");
+    assert!(daemon.child.wait().unwrap().success(), "an end in order");
+}
+
+#[test]
+fn an_export_of_the_command_line_tells_the_service_manager() {
+    let folder = Folder::new("export-ready");
+    let manager = UnixDatagram::bind(folder.path("notify")).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let mut command = byway(&["export", "mem:1m", "--with-parent", "--socket"]);
+    command.arg(folder.path("nbd.sock")).env("NOTIFY_SOCKET", folder.path("notify"));
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let out = BufReader::new(child.stdout.take().unwrap());
+    let daemon = Daemon { child, out, manager };
+    assert!(daemon.hears("READY=1").contains("1 exports"));
+    assert!(folder.path("nbd.sock").exists(), "it listens");
+    daemon.signal("-TERM");
+    daemon.hears("STOPPING=1");
+}
+
 #[test]
 fn a_file_that_grows_is_told_with_what_qemu_needs() {
     let folder = Folder::new("grows");

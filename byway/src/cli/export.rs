@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use byway::daemon::activation;
+use byway::daemon::notify::{Notifier, State};
 use byway::{OpenOptions, Uri, open_with};
 use byway_engine::core::{Core, CoreConfig, PollMode};
 use byway_engine::memory::ArenaConfig;
@@ -40,15 +41,19 @@ pub(crate) fn run(args: &ExportArgs) -> Result<(), Failure> {
     let arena = ArenaConfig { len: ARENA_LEN, ..ArenaConfig::default() };
     let core = CoreConfig { cpu: args.core, arena, poll_mode, ..CoreConfig::default() };
     let reactor = Reactor::new(&core)?;
+    let notifier = Notifier::from_environment().map_err(|error| {
+        Failure::failed(format!("NOTIFY_SOCKET: {error}; unset it, or name a socket"))
+    })?;
     let parent = args.with_parent.then(parent_id);
     let goes_on =
         move || !stop.load(Ordering::Relaxed) && parent.is_none_or(|id| id == parent_id());
-    reactor.run(|core| serve(core, config, goes_on))
+    reactor.run(|core| serve(core, config, notifier, goes_on))
 }
 
 async fn serve(
     core: Rc<Core>,
     config: ServerConfig,
+    notifier: Notifier,
     goes_on: impl Fn() -> bool,
 ) -> Result<(), Failure> {
     let names: Vec<_> = config.exports.iter().map(|export| export.name.clone()).collect();
@@ -58,9 +63,11 @@ async fn serve(
             output::print(&format!("{}\n", uri("nbd", address, name)))?;
         }
     }
+    notifier.tell(&[State::Ready, State::Status(format!("{} exports", names.len()))]);
     while goes_on() {
         core.sleep(LOOK_NS).await;
     }
+    notifier.tell(&[State::Stopping, State::Status("waiting for clients".into())]);
     report(&server);
     server.stop().await;
     Ok(())

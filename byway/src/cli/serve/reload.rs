@@ -71,7 +71,7 @@ async fn change(
     house.devices.borrow_mut().extend(devices);
     for (section, export) in new.iter().zip(&exports) {
         for server in house.servers.borrow().iter().filter(|server| server.only.is_none()) {
-            server.handle.add_export(export.clone())?;
+            server.handle.add_export(export.for_server())?;
         }
         let limits = house.config.borrow().limits.clone();
         let own = servers::of_export(core, &limits, section, &exports, house.tls.as_ref())?;

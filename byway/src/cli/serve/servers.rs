@@ -30,11 +30,28 @@ pub(super) struct Running {
     pub(super) tls: TlsMode,
 }
 
+/// One export for several servers, with one right to write.
+pub(super) struct Shared {
+    config: ExportConfig,
+    right: Rc<SharedRight>,
+}
+
+impl Shared {
+    fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// The export as one server has it.
+    pub(super) fn for_server(&self) -> ExportConfig {
+        ExportConfig { right: self.right.handle(), ..self.config.clone() }
+    }
+}
+
 /// Starts the servers for all exports.
 pub(super) fn start(
     core: &Rc<Core>,
     config: &Config,
-    exports: &[ExportConfig],
+    exports: &[Shared],
     tls: Option<&TlsConfig>,
     mut inherited: Vec<Inherited>,
 ) -> Result<Vec<Running>, SetupError> {
@@ -44,7 +61,7 @@ pub(super) fn start(
         let listens: Vec<_> = listens.collect();
         if !listens.is_empty() {
             let listeners = listeners(&listens, tls, &mut inherited)?;
-            let own = (mode, None, exports.to_vec());
+            let own = (mode, None, exports.iter().map(Shared::for_server).collect());
             servers.push(one(core, &config.limits, &listens, listeners, tls, own)?);
         }
     }
@@ -64,12 +81,12 @@ pub(super) fn of_export(
     core: &Rc<Core>,
     limits: &LimitsSection,
     section: &ExportSection,
-    exports: &[ExportConfig],
+    exports: &[Shared],
     tls: Option<&TlsConfig>,
 ) -> Result<Option<Running>, SetupError> {
     let Some(listen) = &section.listen else { return Ok(None) };
-    let export = exports.iter().find(|export| export.name == section.name);
-    let export = export.expect("every export is open").clone();
+    let export = exports.iter().find(|export| export.name() == section.name);
+    let export = export.expect("every export is open").for_server();
     let listeners = listeners(&[listen], tls, &mut Vec::new())?;
     let own = (listen.tls, Some(section.name.clone()), vec![export]);
     one(core, limits, &[listen], listeners, tls, own).map(Some)
@@ -155,7 +172,7 @@ fn set_mode(listen: &ListenSection) -> Result<(), SetupError> {
 pub(super) fn exports(
     sections: &[ExportSection],
     devices: &Devices,
-) -> Result<Vec<ExportConfig>, SetupError> {
+) -> Result<Vec<Shared>, SetupError> {
     let export = |section: &ExportSection| {
         let device = devices.get(&section.name).expect("every export is open");
         let mut export = ExportConfig::new(&section.name, device.clone());
@@ -165,8 +182,7 @@ pub(super) fn exports(
             Uri::File { path, .. } if !export.read_only => Rc::new(FileRight::new(path)?),
             _ => Rc::new(FreeRight),
         };
-        export.right = SharedRight::new(right);
-        Ok(export)
+        Ok(Shared { config: export, right: SharedRight::new(right) })
     };
     sections.iter().map(export).collect()
 }
