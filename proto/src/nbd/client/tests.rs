@@ -197,10 +197,13 @@ fn chunks_of_a_read_come_in_any_order() {
     assert_eq!(machine.in_flight(), 0);
 }
 
+/// What a server says in answer to a cookie.
+type Lie = fn(u64) -> Vec<u8>;
+
 #[test]
 fn a_lying_server_is_found_out() {
     let none = |cookie| chunk(ChunkKind::None, true, cookie, &[]);
-    let lies: [(ReplyFault, fn(u64) -> Vec<u8>); 10] = [
+    let lies: [(ReplyFault, Lie); 10] = [
         (ReplyFault::UnknownCookie, |cookie| data(true, cookie ^ 1, 4096, 100)),
         (ReplyFault::UnknownCookie, |cookie| data(true, cookie ^ (1 << 32), 4096, 100)),
         (ReplyFault::OutOfRequest, |cookie| data(true, cookie, 4095, 100)),
