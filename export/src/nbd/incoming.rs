@@ -100,7 +100,7 @@ impl Incoming {
         loop {
             let step = match self.goal {
                 Goal::Request => self.request(connection, &mut inner, inbox, now)?,
-                Goal::Data { at, left } => self.data(connection, &mut inner, inbox, at, left, now),
+                Goal::Data { at, left } => self.data(connection, &mut inner, inbox, at, left),
                 Goal::Skip { at, left } => self.skip(connection, &mut inner, inbox, at, left, now),
             };
             if let Some(step) = step {
@@ -193,7 +193,6 @@ impl Incoming {
         inbox: &mut Inbox,
         at: u16,
         left: u32,
-        now: u64,
     ) -> Option<Step> {
         let bytes = inbox.bytes();
         if bytes.is_empty() {
@@ -204,28 +203,22 @@ impl Incoming {
         let n = bytes.len().min(left as usize);
         inner.slots[at].buffer.fill(&bytes[..n]);
         inbox.consume(n);
-        self.arrived(connection, inner, n as u32, now);
+        self.arrived(connection, inner, n as u32);
         None
     }
 
     /// Data came straight into their place.
-    pub(crate) fn direct_arrived(
-        &mut self,
-        connection: &Connection,
-        segment: Segment,
-        used: u32,
-        now: u64,
-    ) {
+    pub(crate) fn direct_arrived(&mut self, connection: &Connection, segment: Segment, used: u32) {
         let Goal::Data { at, .. } = self.goal else { panic!("data of a write were awaited") };
         let mut inner = connection.inner.borrow_mut();
         inner.slots[at].buffer.put_part(segment, used);
         if used > 0 {
-            self.arrived(connection, &mut inner, used, now);
+            self.arrived(connection, &mut inner, used);
         }
     }
 
     #[inline]
-    fn arrived(&mut self, connection: &Connection, inner: &mut Inner, n: u32, _now: u64) {
+    fn arrived(&mut self, connection: &Connection, inner: &mut Inner, n: u32) {
         let Goal::Data { at, left } = &mut self.goal else { panic!("data of a write came") };
         *left -= n;
         if *left == 0 {

@@ -209,7 +209,6 @@ async fn receive_once(
     incoming: &mut Incoming,
     direct: Option<Segment>,
 ) -> Result<bool, Cut> {
-    let core = &connection.node.core;
     let is_direct = direct.is_some();
     let payload = inbox.prepare(direct);
     let interrupted = || {
@@ -225,7 +224,7 @@ async fn receive_once(
     };
     let n = result.unwrap_or(0);
     if let Some((segment, used)) = inbox.finish(payload, n) {
-        incoming.direct_arrived(connection, segment, used, core.now());
+        incoming.direct_arrived(connection, segment, used);
     }
     if n == 0 && !(incoming.is_between() && inbox.bytes().is_empty()) {
         return Err(Cut::Gone);
