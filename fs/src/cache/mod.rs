@@ -1,0 +1,1 @@
+//! A core's cache of file data, and read-ahead.

@@ -1,0 +1,1 @@
+//! Directories: inline, leaves, their index, cookies.

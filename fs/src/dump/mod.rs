@@ -1,0 +1,1 @@
+//! Any structure of a volume, for people and programs.

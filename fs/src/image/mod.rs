@@ -1,0 +1,1 @@
+//! A copy of the metadata of a volume, for reports of bugs.

@@ -1,0 +1,1 @@
+//! Dinodes: their fields, their making and ending, orphans, inline data.

@@ -1,0 +1,1 @@
+//! The journal as a pure machine: ring positions, commits, the tail, and what a replay applies.

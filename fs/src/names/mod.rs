@@ -1,0 +1,1 @@
+//! Operations on names: create, link, unlink, rename.

@@ -1,0 +1,1 @@
+//! Allocation groups: bitmaps, hints, pending frees, refcounts, lazy initialisation.

@@ -1,0 +1,198 @@
+//! One atomic operation: its reads, its edits, and what it gives up.
+//!
+//! Edits live in the operation's own overlay until it succeeds; dropping the operation drops them.
+
+use std::rc::Rc;
+
+use super::{
+    Block, Damage, Fault, FsError, LockId, Mode, OP_BLOCKS_MAX, Resident, Stop, Store, Time, Want,
+};
+use crate::format::{Geometry, Header, MAGIC};
+
+/// A run of blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Run {
+    /// The first block.
+    pub start: u64,
+    /// How many.
+    pub len: u64,
+}
+
+/// What an operation made of one block.
+struct Edit {
+    bno: u64,
+    want: Want,
+    /// None: freed.
+    block: Option<Rc<Block>>,
+}
+
+/// One atomic operation on a store.
+pub struct Op<'a> {
+    store: &'a mut Store,
+    now: Time,
+    edits: Vec<Edit>,
+    freed_data: Vec<Run>,
+}
+
+impl<'a> Op<'a> {
+    pub(super) fn new(store: &'a mut Store, now: Time) -> Op<'a> {
+        Op { store, now, edits: Vec::new(), freed_data: Vec::new() }
+    }
+
+    /// Where things lie.
+    pub fn geometry(&self) -> &Geometry {
+        &self.store.geometry
+    }
+
+    /// What the operation stamps into dinodes.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// The version that the operation's images get.
+    pub fn version(&self) -> u64 {
+        self.store.version
+    }
+
+    /// No version below it can be replayed any more: see pending frees.
+    pub fn watermark(&self) -> u64 {
+        self.store.watermark
+    }
+
+    /// The slot that this node is mounted in.
+    pub fn slot(&self) -> u16 {
+        self.store.slot
+    }
+
+    /// Demands a glock in at least `mode`.
+    pub fn lock(&self, id: LockId, mode: Mode) -> Result<(), Stop> {
+        if self.store.mode(id) >= mode { Ok(()) } else { Err(Stop::Lock { id, mode }) }
+    }
+
+    /// A block as the operation sees it: with its own edits.
+    pub fn read(&self, bno: u64, want: Want) -> Result<Rc<Block>, Stop> {
+        self.lock(want.lock(), Mode::Shared)?;
+        if let Some(edit) = self.edits.iter().rev().find(|edit| edit.bno == bno) {
+            let block = edit.block.as_ref().ok_or(unwanted(bno, want, Fault::Kind))?;
+            return same(edit.want, bno, want).map(|()| Rc::clone(block));
+        }
+        let resident = self.store.resident.get(bno).ok_or(Stop::Miss { bno, want })?;
+        same(resident.want, bno, want)?;
+        Ok(Rc::clone(&resident.block))
+    }
+
+    /// A block to be changed. Its header already has this transaction's version.
+    pub fn edit(&mut self, bno: u64, want: Want) -> Result<&mut Block, Stop> {
+        self.lock(want.lock(), Mode::Exclusive)?;
+        let at = match self.edits.iter().rposition(|edit| edit.bno == bno) {
+            Some(at) => at,
+            None => {
+                let resident = self.store.resident.get(bno).ok_or(Stop::Miss { bno, want })?;
+                same(resident.want, bno, want)?;
+                let mut copy = Block::clone(&resident.block);
+                let header = Header { version: self.store.version.into(), ..*copy.header() };
+                copy.set_header(&Header {
+                    slot: self.store.slot.into(),
+                    epoch: self.store.epoch.into(),
+                    ..header
+                });
+                self.push(Edit { bno, want, block: Some(Rc::new(copy)) })
+            }
+        };
+        let edit = &mut self.edits[at];
+        same(edit.want, bno, want)?;
+        edit.block.as_mut().map(Rc::make_mut).ok_or(unwanted(bno, want, Fault::Kind))
+    }
+
+    /// A new block: a header and zeroes. Whatever was there before is replaced.
+    pub fn fresh(&mut self, bno: u64, want: Want, level: u16) -> Result<&mut Block, Stop> {
+        self.lock(want.lock(), Mode::Exclusive)?;
+        let mut block = Block::zeroed();
+        block.set_header(&self.header(bno, want, level));
+        self.edits.retain(|edit| edit.bno != bno);
+        let at = self.push(Edit { bno, want, block: Some(Rc::new(block)) });
+        Ok(self.edits[at].block.as_mut().map(Rc::make_mut).expect("it was just put there"))
+    }
+
+    /// A block of metadata is free from here on: no image of it is logged, and its free is.
+    pub fn forget(&mut self, bno: u64, want: Want) -> Result<(), Stop> {
+        self.lock(want.lock(), Mode::Exclusive)?;
+        self.edits.retain(|edit| edit.bno != bno);
+        self.push(Edit { bno, want, block: None });
+        Ok(())
+    }
+
+    /// Blocks of data are free in the bitmap, but nobody's until the transaction is durable.
+    pub fn free_data(&mut self, run: Run) {
+        self.freed_data.push(run);
+    }
+
+    /// The first run within `run` that was freed and may not be used for data yet.
+    pub fn busy_within(&self, run: Run) -> Option<Run> {
+        let end = run.start + run.len;
+        let hits = |other: &Run| other.start < end && run.start < other.start + other.len;
+        let own = self.freed_data.iter().copied().filter(hits).min();
+        let before =
+            self.store.busy.range(..end).rev().map(|(start, len)| Run { start: *start, len: *len });
+        let others = before.take_while(|other| other.start + other.len > run.start).min();
+        own.into_iter().chain(others).min()
+    }
+
+    fn header(&self, bno: u64, want: Want, level: u16) -> Header {
+        Header {
+            magic: MAGIC.into(),
+            crc: 0.into(),
+            uuid: self.store.uuid,
+            bno: bno.into(),
+            owner: want.owner.into(),
+            version: self.store.version.into(),
+            kind: want.kind.code().into(),
+            level: level.into(),
+            epoch: self.store.epoch.into(),
+            slot: self.store.slot.into(),
+            reserved: [0; 6],
+        }
+    }
+
+    fn push(&mut self, edit: Edit) -> usize {
+        assert!(self.edits.len() < OP_BLOCKS_MAX, "an operation edits a bounded number of blocks");
+        self.edits.push(edit);
+        self.edits.len() - 1
+    }
+
+    /// Makes the edits part of the running transaction.
+    pub(super) fn succeed(self) {
+        let Op { store, edits, freed_data, .. } = self;
+        edits.into_iter().for_each(|edit| settle(store, edit));
+        freed_data.into_iter().for_each(|run| {
+            store.busy.insert(run.start, run.len);
+        });
+    }
+}
+
+fn settle(store: &mut Store, Edit { bno, want, block }: Edit) {
+    match block {
+        Some(block) => {
+            store.resident.insert(bno, Resident { want, block });
+            store.dirty.insert(bno);
+            store.freed.remove(&bno);
+        }
+        None => {
+            store.resident.remove(bno);
+            store.dirty.remove(&bno);
+            store.freed.insert(bno, want);
+        }
+    }
+}
+
+/// A pointer leads to a block that is in use as something else.
+fn same(found: Want, bno: u64, want: Want) -> Result<(), Stop> {
+    if found.kind != want.kind {
+        return Err(unwanted(bno, want, Fault::Kind));
+    }
+    if found.owner == want.owner { Ok(()) } else { Err(unwanted(bno, want, Fault::Owner)) }
+}
+
+fn unwanted(bno: u64, want: Want, fault: Fault) -> Stop {
+    Stop::Fail(FsError::Damaged(Damage { bno, want, fault }))
+}

@@ -1,0 +1,1 @@
+//! The shell around the machines: mounting, running operations, commits, heartbeat, withdrawal.

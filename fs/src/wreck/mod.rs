@@ -1,0 +1,1 @@
+//! One targeted corruption for each finding of fsck: for tests.
