@@ -8,7 +8,7 @@ use byway_engine::memory::Crc32c;
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use super::{BLOCK_LEN, HEADER_LEN, Kind};
+use super::{BLOCK_LEN, HEADER_LEN};
 use crate::store::{Damage, Fault, Want};
 
 /// "BYWM" in the order of the bytes.
