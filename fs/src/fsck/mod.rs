@@ -1,1 +1,5 @@
 //! Checking and repairing a volume.
+
+mod claims;
+
+pub use claims::Claims;
