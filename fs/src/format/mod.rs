@@ -6,10 +6,12 @@
 mod geometry;
 mod header;
 mod kind;
+mod tree;
 
 pub use geometry::*;
 pub use header::{Header, MAGIC, check, header, seal};
 pub use kind::{KINDS, Kind};
+pub use tree::*;
 
 /// Bytes of a block of metadata, and the unit of allocation.
 pub const BLOCK_LEN: usize = 4096;
