@@ -10,10 +10,10 @@ mod header;
 mod heartbeat;
 mod inode;
 mod kind;
-mod tree;
 mod plan;
 mod slot;
 mod superblock;
+mod tree;
 pub(crate) mod view;
 
 pub use bitmap::{BITS_AT, BitmapHead, Bits, bitmap_want, bits_in, check_bits};
@@ -25,10 +25,10 @@ pub use header::{Header, MAGIC, check, header, seal};
 pub use heartbeat::{HEARTBEAT_ALIVE, HEARTBEAT_GONE, HeartbeatCore};
 pub use inode::*;
 pub use kind::{KINDS, Kind};
-pub use tree::*;
 pub use plan::*;
 pub use slot::{SLOT_CLEAN, SLOT_MOUNTED, SLOT_ORPHANS_AT, SLOT_ORPHANS_LEN, SlotCore};
 pub use superblock::*;
+pub use tree::*;
 
 /// Bytes of a block of metadata, and the unit of allocation.
 pub const BLOCK_LEN: usize = 4096;

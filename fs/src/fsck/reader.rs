@@ -94,7 +94,7 @@ impl Reader {
         Started::Sent(self.disk.submit(io))
     }
 
-    /// A block is another one from here on.
+    /// A block is another one from here on. It is written as it is.
     pub(crate) fn put(&mut self, bno: u64, block: Block) {
         self.overlay.insert(bno, Rc::new(block));
     }
@@ -109,7 +109,7 @@ impl Reader {
         self.overlay.len()
     }
 
-    /// Seals and writes what differs, and makes it durable; `last` goes after everything else.
+    /// Writes what differs, and makes it durable; `last` goes after everything else.
     pub(crate) async fn write_back(&mut self, last: u64) -> Result<(), Gone> {
         let mut blocks = std::mem::take(&mut self.overlay);
         let at_last = blocks.remove_entry(&last);
@@ -128,12 +128,10 @@ impl Reader {
     async fn write(&self, blocks: &[(u64, Rc<Block>)]) -> Result<(), Gone> {
         let mut sent = Vec::with_capacity(blocks.len());
         for (bno, block) in blocks {
-            let mut sealed = Block::clone(block);
-            crate::format::seal(sealed.bytes_mut());
             let Some(mut lease) = self.disk.core().lease(BLOCK_LEN as u32) else {
                 return Err(no_memory(*bno));
             };
-            lease.copy_from_slice(sealed.bytes());
+            lease.copy_from_slice(block.bytes());
             sent.push(self.disk.submit(Io::write(bno * BLOCK_LEN as u64, lease)));
         }
         for write in sent {
