@@ -8,7 +8,7 @@ use byway_engine::memory::Crc32c;
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use super::{BLOCK_LEN, HEADER_LEN, Kind};
+use super::{BLOCK_LEN, HEADER_LEN};
 use crate::store::{Damage, Fault, Want};
 
 /// "BYWM" in the order of the bytes.
@@ -57,7 +57,8 @@ pub fn seal(block: &mut [u8; BLOCK_LEN]) {
     block[4..8].copy_from_slice(&crc.to_le_bytes());
 }
 
-fn checksum(block: &[u8; BLOCK_LEN]) -> u32 {
+/// CRC32C over a block with the place of the checksum zero.
+pub fn checksum(block: &[u8; BLOCK_LEN]) -> u32 {
     let mut crc = Crc32c::new();
     crc.update(&block[..4]);
     crc.update(&[0; 4]);

@@ -8,7 +8,7 @@ mod header;
 mod kind;
 
 pub use geometry::*;
-pub use header::{Header, MAGIC, check, header, seal};
+pub use header::{Header, MAGIC, check, checksum, header, seal};
 pub use kind::{KINDS, Kind};
 
 /// Bytes of a block of metadata, and the unit of allocation.
