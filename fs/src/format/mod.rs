@@ -5,10 +5,15 @@
 
 mod geometry;
 mod header;
+mod journal;
 mod kind;
 
 pub use geometry::*;
-pub use header::{Header, MAGIC, check, checksum, header, seal};
+pub use header::{Header, MAGIC, check, checksum, header, put_checksum, seal};
+pub use journal::{
+    CommitCore, DescEntry, DescHead, ENTRIES_PER_DESC, ENTRY_FREE, HEAD_CLEAN, HEAD_DIRTY,
+    JOURNAL_HEADS, JournalHeadCore,
+};
 pub use kind::{KINDS, Kind};
 
 /// Bytes of a block of metadata, and the unit of allocation.

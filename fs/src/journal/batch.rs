@@ -2,10 +2,8 @@
 
 use std::rc::Rc;
 
+use crate::format::ENTRIES_PER_DESC;
 use crate::store::{Block, Want};
-
-/// Entries of one descriptor block.
-pub const ENTRIES_PER_DESC: usize = 124;
 
 /// The image of one block.
 #[derive(Clone, Debug)]
@@ -44,13 +42,19 @@ impl Batch {
         self.images.is_empty() && self.frees.is_empty()
     }
 
+    /// Images and frees.
+    pub fn entries(&self) -> usize {
+        self.images.len() + self.frees.len()
+    }
+
     /// Descriptor blocks that it takes.
     pub fn descs(&self) -> usize {
-        descs(self.images.len() + self.frees.len())
+        descs(self.entries())
     }
 }
 
-fn descs(entries: usize) -> usize {
+/// Descriptor blocks for so many entries.
+pub fn descs(entries: usize) -> usize {
     entries.div_ceil(ENTRIES_PER_DESC)
 }
 
