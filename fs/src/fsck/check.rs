@@ -40,6 +40,8 @@ pub(crate) struct GroupFacts {
     pub(crate) refcounts: Vec<Record>,
     /// The refcounts could be read.
     pub(crate) refcounts_sound: bool,
+    /// The pending frees could be read.
+    pub(crate) pending_sound: bool,
     /// Runs of metadata that wait to be used for data.
     pub(crate) pending: Vec<Record>,
 }

@@ -10,8 +10,6 @@ pub enum Code {
     Superblock,
     /// A copy of the superblock is damaged or differs.
     BackupSuperblock,
-    /// A journal holds commits that are not in place.
-    JournalDirty,
     /// Both heads of a journal are damaged.
     JournalHead,
     /// The block of a slot is damaged.
@@ -79,10 +77,9 @@ pub enum Code {
 }
 
 /// Every code, in order.
-pub const CODES: [Code; 35] = [
+pub const CODES: [Code; 34] = [
     Code::Superblock,
     Code::BackupSuperblock,
-    Code::JournalDirty,
     Code::JournalHead,
     Code::Slot,
     Code::SlotCounts,
@@ -137,6 +134,8 @@ pub struct Report {
     pub more: u64,
     /// All of them are repaired.
     pub repaired: bool,
+    /// Commits that the journals held and that were not in place: a crash, and no damage.
+    pub replayed: u64,
     /// Inodes that were looked at.
     pub inodes: u64,
     /// Names that were looked at.

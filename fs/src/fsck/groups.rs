@@ -174,6 +174,7 @@ async fn pending(
     walked.nodes.iter().for_each(|bno| {
         c.claim_block(*bno);
     });
+    facts.pending_sound = true;
     facts.pending = walked.records;
     Ok(())
 }

@@ -173,3 +173,29 @@ fn names_of(area: &[u8], first: u64, end: u64, into: &mut Vec<Named>) -> Result<
     }
     Ok(())
 }
+
+/// The names of a directory as far as they can be read; nothing is claimed or noted.
+pub(crate) async fn names_only(
+    c: &Check,
+    ino: u64,
+    block: &Block,
+) -> Result<Vec<Named>, Gone> {
+    let core = InodeCore::of(block);
+    let mut names = Vec::new();
+    let area = (BODY_AT, core.body_len());
+    if core.form == FORM_INLINE_DIR {
+        // What follows a flaw is lost either way.
+        let _flaw = names_of(&block.bytes()[area.0..area.0 + area.1], 0, COOKIE_END, &mut names);
+        return Ok(names);
+    }
+    let root = (ino, block, Want::new(Kind::Inode, ino));
+    let walked = walk(&c.reader, root, area, Want::new(Kind::DirNode, ino)).await?;
+    let want = Want::new(Kind::DirLeaf, ino);
+    let leaves: Vec<_> = walked.records.iter().map(|leaf| (leaf.value, want)).collect();
+    for (leaf, record) in c.reader.get_many(&leaves).await?.into_iter().zip(&walked.records) {
+        if let Ok(leaf) = leaf {
+            let _flaw = names_of(&leaf.bytes()[HEADER_LEN..], record.key, COOKIE_END, &mut names);
+        }
+    }
+    Ok(names)
+}
