@@ -68,6 +68,8 @@ pub(crate) struct Check {
     pub(crate) inodes: BTreeMap<u64, Seen>,
     /// Groups that are initialised.
     pub(crate) groups: BTreeMap<u32, GroupFacts>,
+    /// Blocks that are pending.
+    pub(crate) pending_blocks: u64,
     /// The greatest version that was seen.
     pub(crate) version_max: u64,
     /// What is to be done at the end of the pass.
@@ -89,6 +91,7 @@ impl Check {
             is_shared: false,
             inodes: BTreeMap::new(),
             groups: BTreeMap::new(),
+            pending_blocks: 0,
             version_max: 0,
             work: Vec::new(),
         }
@@ -102,6 +105,7 @@ impl Check {
         self.inodes.clear();
         self.groups.clear();
         self.work.clear();
+        self.pending_blocks = 0;
         self.found = 0;
     }
 

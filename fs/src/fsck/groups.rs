@@ -209,6 +209,7 @@ pub(crate) async fn claim_pending(c: &mut Check) -> Result<(), Gone> {
             continue;
         }
         for record in pending {
+            c.pending_blocks += u64::from(record.len);
             c.claims.add(Run { start: start + record.key, len: record.len.into() });
         }
     }

@@ -199,3 +199,70 @@ pub(crate) async fn names_only(
     }
     Ok(names)
 }
+
+/// Looks again at all extents where a block has two users and one of them does not say so: files
+/// share it from then on, unless it is metadata, which no file may have.
+pub(crate) async fn compare_shares(c: &mut Check) -> Result<(), Gone> {
+    let groups: Vec<u32> = c.claims.groups().collect();
+    if !c.is_shared && groups.iter().all(|group| c.claims.shared(*group).is_empty()) {
+        return Ok(());
+    }
+    let inodes: Vec<u64> = c.inodes.keys().copied().collect();
+    for ino in inodes {
+        compare_shares_of(c, ino).await?;
+    }
+    Ok(())
+}
+
+async fn compare_shares_of(c: &mut Check, ino: u64) -> Result<(), Gone> {
+    let want = Want::new(Kind::Inode, ino);
+    let Ok(block) = c.reader.get(ino, want).await? else {
+        return Ok(());
+    };
+    let core = InodeCore::of(&block);
+    if core.form != FORM_EXTENTS {
+        return Ok(());
+    }
+    let area = (BODY_AT, core.body_len());
+    let walked =
+        walk(&c.reader, (ino, &block, want), area, Want::new(Kind::ExtentNode, ino)).await?;
+    let mut records = Vec::with_capacity(walked.records.len());
+    let mut is_changed = false;
+    for record in walked.records {
+        match sharing(c, ino, record) {
+            Sharing::Fine => records.push(record),
+            Sharing::Unmarked => {
+                is_changed = true;
+                records.push(Record { flags: record.flags | EXTENT_SHARED, ..record });
+            }
+            Sharing::Metadata => is_changed = true,
+        }
+    }
+    let is_known = c.work.iter().any(|work| matches!(work, Work::Extents { ino: other, .. } if *other == ino));
+    if is_changed && !is_known {
+        c.work.push(Work::Extents { ino, records });
+    }
+    Ok(())
+}
+
+enum Sharing {
+    Fine,
+    Unmarked,
+    Metadata,
+}
+
+fn sharing(c: &mut Check, ino: u64, record: Record) -> Sharing {
+    let end = record.value + u64::from(record.len);
+    if c.metadata.range(record.value..end).next().is_some() {
+        let text = format!("inode {ino}: the extent at {} covers metadata; it is dropped", record.key);
+        c.note(Code::ExtentRecord, ino, text);
+        return Sharing::Metadata;
+    }
+    let is_shared = (record.value..end).any(|bno| c.claims.count(bno) > 1);
+    if is_shared && record.flags & EXTENT_SHARED == 0 {
+        let text = format!("inode {ino}: the extent at {} has other users and does not say so; it is marked as shared", record.key);
+        c.note(Code::DoubleClaim, ino, text);
+        return Sharing::Unmarked;
+    }
+    Sharing::Fine
+}

@@ -211,12 +211,13 @@ pub(crate) async fn compare_counts(c: &mut Check) -> Result<(), Gone> {
     .await
 }
 
-/// Blocks that are allocated: claimed, and not reserved by the volume itself.
+/// Blocks in use: claimed, and neither reserved by the volume itself nor pending.
 fn used_blocks(c: &Check) -> i64 {
     let in_group = |group: u32| -> u64 {
         let ones = c.claims.bits(group).unwrap_or_default().iter();
         let claimed: u64 = ones.map(|word| u64::from(word.count_ones())).sum();
         claimed.saturating_sub(c.geometry().reserved_len(group))
     };
-    c.claims.groups().map(in_group).sum::<u64>() as i64
+    let claimed = c.claims.groups().map(in_group).sum::<u64>();
+    claimed.saturating_sub(c.pending_blocks) as i64
 }
