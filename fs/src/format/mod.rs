@@ -3,13 +3,17 @@
 //! Invariant: a block says what it is, whose it is and where it belongs, so that a misdirected,
 //! stale or foreign block is never taken for the right one. `docs/on-disk-format.md` draws it.
 
+mod dir;
 mod geometry;
 mod header;
 mod kind;
+mod xattr;
 
+pub use dir::*;
 pub use geometry::*;
 pub use header::{Header, MAGIC, check, header, seal};
 pub use kind::{KINDS, Kind};
+pub use xattr::*;
 
 /// Bytes of a block of metadata, and the unit of allocation.
 pub const BLOCK_LEN: usize = 4096;

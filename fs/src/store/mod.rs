@@ -9,6 +9,7 @@
 //! part of the running transaction exactly when its version is the transaction's.
 
 mod block;
+mod known;
 mod lock;
 mod memory;
 mod op;
@@ -25,6 +26,7 @@ pub use op::{Op, Run};
 pub use stop::{Damage, Fault, FsError, Stop, Want};
 
 use crate::format::{self, Geometry};
+use known::Known;
 use table::Table;
 
 /// Nanoseconds since 1970 (UTC), for the times of dinodes. The shell tells it; machines have none.
@@ -57,6 +59,7 @@ pub struct Store {
     /// Runs of data that may not be used again before their free is durable: start to length.
     busy: BTreeMap<u64, u64>,
     locks: BTreeMap<LockId, Mode>,
+    known: Known,
     /// Everything is granted: one node, alone.
     grants_itself: bool,
 }
@@ -76,6 +79,7 @@ impl Store {
             freed: BTreeMap::new(),
             busy: BTreeMap::new(),
             locks: BTreeMap::new(),
+            known: Known::default(),
             grants_itself: false,
         }
     }
