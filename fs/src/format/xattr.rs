@@ -10,8 +10,6 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::{BLOCK_LEN, HEADER_LEN};
 
-/// Bytes of a dinode's body that inline attributes take at most.
-pub const XATTR_INLINE_MAX: usize = 1024;
 /// The longest name behind its namespace's prefix.
 pub const XATTR_NAME_MAX: usize = 255;
 /// The longest value.
