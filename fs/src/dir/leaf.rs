@@ -186,11 +186,7 @@ pub(super) fn resize(op: &mut Op<'_>, ino: u64, by: i64) -> Result<(), Stop> {
 }
 
 /// The area of a new leaf, without names.
-pub(super) fn fresh<'o>(
-    op: &'o mut Op<'_>,
-    ino: u64,
-    leaf: Leaf,
-) -> Result<&'o mut [u8], Stop> {
+pub(super) fn fresh<'o>(op: &'o mut Op<'_>, ino: u64, leaf: Leaf) -> Result<&'o mut [u8], Stop> {
     let block = op.fresh(leaf.bno, leaf_want(ino), 0)?;
     let area = &mut block.bytes_mut()[HEADER_LEN..];
     page::clear(area, leaf.key);

@@ -40,11 +40,7 @@ pub struct Entry {
 
 impl Entry {
     fn of(name: &Name<'_>) -> Entry {
-        Entry {
-            cookie: name.cookie(),
-            target: name.target(),
-            file_type: name.head.file_type,
-        }
+        Entry { cookie: name.cookie(), target: name.target(), file_type: name.head.file_type }
     }
 }
 
@@ -143,12 +139,7 @@ pub fn insert_at(
     count(op, dir.ino(), 1)
 }
 
-fn insert_inline(
-    op: &mut Op<'_>,
-    dir: &Inode,
-    at: usize,
-    entry: NewEntry<'_>,
-) -> Result<(), Stop> {
+fn insert_inline(op: &mut Op<'_>, dir: &Inode, at: usize, entry: NewEntry<'_>) -> Result<(), Stop> {
     let page = Page::of(dir.body()).map_err(|flaw| inline_flaw(dir.ino(), flaw))?;
     if page.free() >= entry_len(entry.name.len()) {
         page::insert(edit_body(op, dir.ino())?, at, entry);
@@ -189,12 +180,7 @@ pub fn replace_at(
 }
 
 /// Puts a name into a directory that does not have it.
-pub fn insert(
-    op: &mut Op<'_>,
-    dir: &Inode,
-    name: &[u8],
-    to: (InodeRef, u8),
-) -> Result<(), Stop> {
+pub fn insert(op: &mut Op<'_>, dir: &Inode, name: &[u8], to: (InodeRef, u8)) -> Result<(), Stop> {
     check_name(name)?;
     match search(op, dir, name)? {
         Found::Here(..) => Err(FsError::Exists.into()),

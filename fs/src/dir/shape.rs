@@ -3,9 +3,7 @@
 use super::leaf::{self, Leaf};
 use super::page::{self, Page};
 use super::{again, inline_flaw, leaf_flaw, leaf_want};
-use crate::format::{
-    BLOCK_LEN, FORM_INDEXED_DIR, FORM_INLINE_DIR, Kind, LEAF_HEAD_LEN,
-};
+use crate::format::{BLOCK_LEN, FORM_INDEXED_DIR, FORM_INLINE_DIR, Kind, LEAF_HEAD_LEN};
 use crate::inode::{Inode, edit, edit_body, free_block};
 use crate::store::{FsError, Op, Stop};
 

@@ -6,13 +6,20 @@
 mod dir;
 mod geometry;
 mod header;
+mod inode;
 mod kind;
+mod slot;
+mod tree;
+pub(crate) mod view;
 mod xattr;
 
 pub use dir::*;
 pub use geometry::*;
 pub use header::{Header, MAGIC, check, header, seal};
+pub use inode::*;
 pub use kind::{KINDS, Kind};
+pub use slot::*;
+pub use tree::*;
 pub use xattr::*;
 
 /// Bytes of a block of metadata, and the unit of allocation.

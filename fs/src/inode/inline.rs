@@ -14,12 +14,7 @@ pub fn inline_bytes(inode: &Inode) -> Option<&[u8]> {
 
 /// Writes into a small file; it grows as needed, and what lies between is zero. False, and nothing
 /// is changed, if the file has extents or gets too long for its dinode.
-pub fn inline_put(
-    op: &mut Op<'_>,
-    at: InodeRef,
-    offset: u64,
-    bytes: &[u8],
-) -> Result<bool, Stop> {
+pub fn inline_put(op: &mut Op<'_>, at: InodeRef, offset: u64, bytes: &[u8]) -> Result<bool, Stop> {
     let inode = read(op, at)?;
     let end = offset.checked_add(bytes.len() as u64).ok_or(FsError::Range)?;
     if !is_inline(op, &inode)? || end > inode.body().len() as u64 {

@@ -109,6 +109,7 @@ impl Store {
     /// A block that an operation missed was read. Fails where it is not what is wanted.
     pub fn arrived(&mut self, bno: u64, want: Want, block: Block) -> Result<(), Damage> {
         format::check(block.bytes(), &self.uuid, bno, want)?;
+        crate::tree::check(bno, want, &block)?;
         let resident = Resident { want, block: Rc::new(block) };
         let before = self.resident.insert(bno, resident);
         assert!(before.is_none(), "a block that is resident is not read again");

@@ -69,6 +69,11 @@ impl<'a> Op<'a> {
         if self.store.mode(id) >= mode { Ok(()) } else { Err(Stop::Lock { id, mode }) }
     }
 
+    /// Blocks that the operation has edited or freed by now; see [`OP_BLOCKS_MAX`].
+    pub fn edits_len(&self) -> usize {
+        self.edits.len()
+    }
+
     /// A block as the operation sees it: with its own edits.
     pub fn read(&self, bno: u64, want: Want) -> Result<Rc<Block>, Stop> {
         self.lock(want.lock(), Mode::Shared)?;

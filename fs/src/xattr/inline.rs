@@ -5,8 +5,8 @@ use zerocopy::{FromBytes, IntoBytes};
 use super::Name;
 use crate::dir;
 use crate::format::{
-    BLOCK_LEN, BODY_AT, BODY_LEN, FORM_INLINE, FORM_INLINE_DIR, InodeCore, LEAF_HEAD_LEN,
-    TreeHead, XATTR_HEAD_LEN, XattrHead, tree_entry_len, tree_head, xattr_inline_len,
+    BLOCK_LEN, BODY_AT, BODY_LEN, FORM_INLINE, FORM_INLINE_DIR, InodeCore, LEAF_HEAD_LEN, TreeHead,
+    XATTR_HEAD_LEN, XattrHead, tree_entry_len, tree_head, xattr_inline_len,
 };
 use crate::inode::{Inode, want};
 use crate::store::{Damage, Op, Stop};
@@ -62,11 +62,7 @@ pub(super) fn find<'a>(inode: &'a Inode, name: Name<'_>) -> Result<Option<&'a [u
 }
 
 /// The tail as it is with an attribute of this value, or without it.
-pub(super) fn with(
-    inode: &Inode,
-    name: Name<'_>,
-    value: Option<&[u8]>,
-) -> Result<Vec<u8>, Stop> {
+pub(super) fn with(inode: &Inode, name: Name<'_>, value: Option<&[u8]>) -> Result<Vec<u8>, Stop> {
     let mut tail = Vec::new();
     for attribute in all(inode) {
         let attribute = attribute.map_err(|flaw| flawed(inode, flaw))?;

@@ -12,9 +12,7 @@ mod tests;
 
 pub use chain::free_step;
 
-use crate::format::{
-    Timestamp, XATTR_INLINE_MAX, XATTR_NAME_MAX, XATTR_PREFIXES, XATTR_VALUE_MAX,
-};
+use crate::format::{Timestamp, XATTR_INLINE_MAX, XATTR_NAME_MAX, XATTR_PREFIXES, XATTR_VALUE_MAX};
 use crate::inode::{self, Inode, InodeRef, edit};
 use crate::store::{FsError, Op, Stop};
 
