@@ -170,6 +170,14 @@ impl<'a> Iterator for Names<'a> {
     }
 }
 
+/// Judges a run: everything that can be seen from its bytes.
+pub(crate) fn check(area: &[u8]) -> Result<(), Flaw> {
+    let page = Page::of(area)?;
+    page.names().try_for_each(|name| name?.judge())?;
+    let rest = &area[LEAF_HEAD_LEN + page.used()..];
+    if rest.iter().all(|byte| *byte == 0) { Ok(()) } else { Err("bytes after the names") }
+}
+
 /// What a search over one run found.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Hit<'a> {

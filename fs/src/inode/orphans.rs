@@ -4,7 +4,7 @@
 //! whose truncation is under way loses the extents beyond its size. A node that dies leaves its list
 //! to whoever replays its journal, so no inode is lost.
 
-use super::{Inode, InodeRef, edit, free, read, want};
+use super::{Inode, InodeRef, edit, free, read};
 use crate::dir;
 use crate::format::{
     BLOCK_LEN, FLAG_TRUNCATING, FORM_EXTENTS, FORM_INDEXED_DIR, Kind, SLOT_ORPHANS_AT,

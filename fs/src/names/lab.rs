@@ -12,7 +12,8 @@ pub(crate) struct Lab {
 
 impl Lab {
     pub(crate) fn new() -> Lab {
-        let geometry = Geometry { blocks: 1 << 20, group_blocks: 1 << 16, journal_blocks: 256 };
+        let geometry =
+            Geometry { blocks: 1 << 20, group_blocks: 1 << 16, journal_blocks: 256, journals: 1 };
         let mut memory = Memory::new(geometry, [7; 16]);
         memory.store().set_dir_hash_key([3; 16]);
         memory.set_now(1_700_000_000_000_000_000);

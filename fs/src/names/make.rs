@@ -98,9 +98,7 @@ pub fn create(
     let dir = directory(op, dir)?;
     match vacancy(op, &dir, name)? {
         Err(_) if exclusive => Err(FsError::Exists.into()),
-        Err(entry) => {
-            Ok(Created { at: entry.target, file_type: entry.file_type, new: false })
-        }
+        Err(entry) => Ok(Created { at: entry.target, file_type: entry.file_type, new: false }),
         Ok(place) => {
             dir.demand_mutable()?;
             let new = inode_in(&dir, MODE_REGULAR, new, 0);

@@ -134,12 +134,7 @@ fn exchange(
 }
 
 /// An inode's name is in another directory from here on.
-fn move_links(
-    op: &mut Op<'_>,
-    moved: &Inode,
-    from: &Side<'_>,
-    to: &Side<'_>,
-) -> Result<(), Stop> {
+fn move_links(op: &mut Op<'_>, moved: &Inode, from: &Side<'_>, to: &Side<'_>) -> Result<(), Stop> {
     let now = Timestamp::new(op.now());
     let core = edit(op, moved.ino())?;
     core.ctime = now;

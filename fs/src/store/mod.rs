@@ -9,6 +9,7 @@
 //! part of the running transaction exactly when its version is the transaction's.
 
 mod block;
+mod judge;
 mod known;
 mod lock;
 mod memory;
@@ -26,6 +27,7 @@ pub use op::{Op, Run};
 pub use stop::{Damage, Fault, FsError, Stop, Want};
 
 use crate::format::{self, Geometry};
+use crate::space::{self, Hints};
 use known::Known;
 use table::Table;
 
@@ -62,6 +64,8 @@ pub struct Store {
     known: Known,
     /// Everything is granted: one node, alone.
     grants_itself: bool,
+    /// Where space was found last.
+    hints: Hints,
 }
 
 impl Store {
@@ -81,6 +85,7 @@ impl Store {
             locks: BTreeMap::new(),
             known: Known::default(),
             grants_itself: false,
+            hints: Hints::new(&geometry, slot),
         }
     }
 
@@ -102,6 +107,7 @@ impl Store {
     ) -> Result<T, Stop> {
         let mut op = Op::new(self, now);
         let outcome = operation(&mut op)?;
+        space::finish(&mut op)?;
         op.succeed();
         Ok(outcome)
     }
@@ -109,7 +115,7 @@ impl Store {
     /// A block that an operation missed was read. Fails where it is not what is wanted.
     pub fn arrived(&mut self, bno: u64, want: Want, block: Block) -> Result<(), Damage> {
         format::check(block.bytes(), &self.uuid, bno, want)?;
-        crate::tree::check(bno, want, &block)?;
+        judge::judge(&self.geometry, bno, want, &block)?;
         let resident = Resident { want, block: Rc::new(block) };
         let before = self.resident.insert(bno, resident);
         assert!(before.is_none(), "a block that is resident is not read again");
