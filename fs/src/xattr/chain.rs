@@ -21,7 +21,7 @@ const BLOCKS_PER_STEP: usize = 8;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Chained {
     key: u64,
-    first: u64,
+    pub(super) first: u64,
 }
 
 fn tree(inode: &Inode, root: u64) -> Tree {
