@@ -7,7 +7,7 @@ use super::finding::Code;
 use super::reader::Gone;
 use super::tree::{Walked, walk};
 use super::work::{Named, Work};
-use crate::dir::page::{Flaw, Page};
+use crate::dir::{Flaw, Page};
 use crate::format::{
     BODY_AT, COOKIE_END, EXTENT_SHARED, EXTENT_UNWRITTEN, FORM_EXTENTS, FORM_INDEXED_DIR, FORM_INLINE_DIR,
     HEADER_LEN, InodeCore, Kind,

@@ -2,26 +2,12 @@
 //! relies on later is that keys ascend; the rest it looks at itself.
 
 use crate::format::{
-    Kind, NODE_AT, NODE_LEN, TREE_DEPTH_MAX, tree_children, tree_entries_max, tree_head,
-    tree_records,
+    NODE_AT, NODE_LEN, TREE_DEPTH_MAX, tree_children, tree_entries_max, tree_head, tree_records,
 };
-use crate::store::{Block, Damage, Want};
+use crate::store::Block;
 
-/// Judges the areas of trees in a block.
-pub(crate) fn check(bno: u64, want: Want, block: &Block) -> Result<(), Damage> {
-    let damage = |field| Damage::field(bno, want, field);
-    match want.kind {
-        Kind::ExtentNode | Kind::RefcountNode | Kind::PendingNode => {
-            check_node(block, true).map_err(damage)
-        }
-        Kind::DirNode | Kind::OrphanNode | Kind::XattrNode => {
-            check_node(block, false).map_err(damage)
-        }
-        _ => Ok(()),
-    }
-}
-
-fn check_node(block: &Block, covers: bool) -> Result<(), &'static str> {
+/// Judges a node block; see [`check_area`]. What is wrong is the field's name.
+pub(crate) fn check_node(block: &Block, covers: bool) -> Result<(), &'static str> {
     let area = &block.bytes()[NODE_AT..NODE_AT + NODE_LEN];
     if tree_head(area).level != block.header().level {
         return Err("level");
@@ -30,7 +16,7 @@ fn check_node(block: &Block, covers: bool) -> Result<(), &'static str> {
 }
 
 /// Judges one area. `covers`: records cover as many keys as they are long, and do not overlap.
-pub(super) fn check_area(area: &[u8], covers: bool) -> Result<(), &'static str> {
+pub(crate) fn check_area(area: &[u8], covers: bool) -> Result<(), &'static str> {
     let head = tree_head(area);
     let (count, level) = (usize::from(head.count.get()), head.level.get());
     if usize::from(level) >= TREE_DEPTH_MAX {

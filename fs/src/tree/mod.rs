@@ -15,7 +15,7 @@ mod path;
 mod tests;
 
 pub use area::{ROOT_LEN_MIN, RootArea};
-pub(crate) use check::check;
+pub(crate) use check::{check_area, check_node};
 
 use area::View;
 
