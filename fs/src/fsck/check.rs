@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Claims;
 use super::finding::{Code, Report};
 use super::reader::Reader;
 use super::work::Work;
-use super::Claims;
 use crate::format::{Geometry, Superblock};
 use crate::store::{Block, Damage, Run, Want};
 use crate::tree::Record;
@@ -128,7 +128,8 @@ impl Check {
     /// Notes a damaged block under a code.
     pub(crate) fn note_damage(&mut self, code: Code, damage: Damage, remedy: &str) {
         let Damage { bno, want, fault } = damage;
-        let what = format!("block {bno} ({} of {}) {fault}; {remedy}", want.kind.name(), want.owner);
+        let what =
+            format!("block {bno} ({} of {}) {fault}; {remedy}", want.kind.name(), want.owner);
         self.note(code, want.owner, what);
     }
 

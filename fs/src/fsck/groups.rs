@@ -89,9 +89,8 @@ async fn look_at_group(c: &mut Check, group: u32) -> Result<GroupFacts, Gone> {
     let bno = c.geometry().group_header(group);
     let read = c.reader.get(bno, want).await?;
     let geometry = c.geometry();
-    let judged = read.and_then(|block| {
-        super::judge::judge_group(&block, &geometry, group).map(|()| block)
-    });
+    let judged =
+        read.and_then(|block| super::judge::judge_group(&block, &geometry, group).map(|()| block));
     match judged {
         Ok(header) => {
             c.version_max = c.version_max.max(header.header().version.get());
@@ -132,8 +131,7 @@ async fn refcounts(
     facts: &mut GroupFacts,
 ) -> Result<(), Gone> {
     let node = Want::new(Kind::RefcountNode, group.into());
-    let walked =
-        walk(&c.reader, root, (GROUP_REFCOUNTS_AT, GROUP_REFCOUNTS_LEN), node).await?;
+    let walked = walk(&c.reader, root, (GROUP_REFCOUNTS_AT, GROUP_REFCOUNTS_LEN), node).await?;
     facts.refcounts_sound = walked.damages.is_empty();
     for damage in walked.damages {
         c.note_damage(Code::RefcountTree, damage, "refcounts are made anew from what is in use");
@@ -197,7 +195,8 @@ pub(crate) async fn claim_pending(c: &mut Check) -> Result<(), Gone> {
         let start = c.geometry().group_start(group);
         let pending = c.groups[&group].pending.clone();
         let used = pending.iter().find(|record| {
-            (record.key..record.key + u64::from(record.len)).any(|at| c.claims.count(start + at) > 0)
+            (record.key..record.key + u64::from(record.len))
+                .any(|at| c.claims.count(start + at) > 0)
         });
         if let Some(record) = used {
             let text = format!(

@@ -8,9 +8,10 @@ use super::reader::Gone;
 use super::tree::{Walked, walk};
 use super::work::{Named, Work};
 use crate::dir::{Flaw, Page};
+use crate::extents::{SHARED, UNWRITTEN};
 use crate::format::{
-    BODY_AT, COOKIE_END, EXTENT_SHARED, EXTENT_UNWRITTEN, FORM_EXTENTS, FORM_INDEXED_DIR, FORM_INLINE_DIR,
-    HEADER_LEN, InodeCore, Kind,
+    BODY_AT, COOKIE_END, FORM_EXTENTS, FORM_INDEXED_DIR, FORM_INLINE_DIR, HEADER_LEN, InodeCore,
+    Kind,
 };
 use crate::store::{Block, Damage, Run, Want};
 use crate::tree::Record;
@@ -63,13 +64,15 @@ async fn extents(c: &mut Check, ino: u64, block: &Block, look: &mut Look) -> Res
                 end = record.key + u64::from(record.len);
                 look.blocks += u64::from(record.len);
                 let run = Run { start: record.value, len: record.len.into() };
-                c.is_shared |= c.claims.add(run) && record.flags & EXTENT_SHARED == 0;
+                c.is_shared |= c.claims.add(run) && record.flags & SHARED == 0;
                 records.push(record);
             }
             Some(flaw) => {
                 is_whole = false;
                 let Record { key, value, len, .. } = record;
-                let what = format!("inode {ino}: the extent of {len} blocks at {key} lies at {value}: {flaw}; it is dropped");
+                let what = format!(
+                    "inode {ino}: the extent of {len} blocks at {key} lies at {value}: {flaw}; it is dropped"
+                );
                 c.note(Code::ExtentRecord, ino, what);
             }
         }
@@ -87,7 +90,7 @@ fn extent_flaw(c: &Check, record: Record, end: u64) -> Option<&'static str> {
     if record.key < end {
         return Some("it overlaps the one before it");
     }
-    if record.flags & !(EXTENT_SHARED | EXTENT_UNWRITTEN) != 0 {
+    if record.flags & !(SHARED | UNWRITTEN) != 0 {
         return Some("unknown flags");
     }
     if record.key.checked_add(record.len.into()).is_none_or(|end| end > 1 << 51) {
@@ -96,8 +99,12 @@ fn extent_flaw(c: &Check, record: Record, end: u64) -> Option<&'static str> {
     if !c.geometry().is_inside_group(run) {
         return Some("it is not inside one group");
     }
-    let hits = |other: &Run| other.start < run.start + run.len && run.start < other.start + other.len;
-    reserved(c.geometry().group_of(run.start)).iter().any(hits).then_some("the volume's own blocks lie there")
+    let hits =
+        |other: &Run| other.start < run.start + run.len && run.start < other.start + other.len;
+    reserved(c.geometry().group_of(run.start))
+        .iter()
+        .any(hits)
+        .then_some("the volume's own blocks lie there")
 }
 
 async fn tree_of(
@@ -134,7 +141,8 @@ async fn indexed(c: &mut Check, ino: u64, block: &Block, look: &mut Look) -> Res
             c.claim_block(bno);
             look.blocks += 1;
             let area = &leaf.bytes()[HEADER_LEN..];
-            names_of(area, first, end, &mut look.names).map_err(|flaw| Damage::field(bno, want, flaw))
+            names_of(area, first, end, &mut look.names)
+                .map_err(|flaw| Damage::field(bno, want, flaw))
         });
         if let Err(damage) = read {
             is_whole = false;
@@ -175,11 +183,7 @@ fn names_of(area: &[u8], first: u64, end: u64, into: &mut Vec<Named>) -> Result<
 }
 
 /// The names of a directory as far as they can be read; nothing is claimed or noted.
-pub(crate) async fn names_only(
-    c: &Check,
-    ino: u64,
-    block: &Block,
-) -> Result<Vec<Named>, Gone> {
+pub(crate) async fn names_only(c: &Check, ino: u64, block: &Block) -> Result<Vec<Named>, Gone> {
     let core = InodeCore::of(block);
     let mut names = Vec::new();
     let area = (BODY_AT, core.body_len());
@@ -233,12 +237,13 @@ async fn compare_shares_of(c: &mut Check, ino: u64) -> Result<(), Gone> {
             Sharing::Fine => records.push(record),
             Sharing::Unmarked => {
                 is_changed = true;
-                records.push(Record { flags: record.flags | EXTENT_SHARED, ..record });
+                records.push(Record { flags: record.flags | SHARED, ..record });
             }
             Sharing::Metadata => is_changed = true,
         }
     }
-    let is_known = c.work.iter().any(|work| matches!(work, Work::Extents { ino: other, .. } if *other == ino));
+    let is_known =
+        c.work.iter().any(|work| matches!(work, Work::Extents { ino: other, .. } if *other == ino));
     if is_changed && !is_known {
         c.work.push(Work::Extents { ino, records });
     }
@@ -254,13 +259,17 @@ enum Sharing {
 fn sharing(c: &mut Check, ino: u64, record: Record) -> Sharing {
     let end = record.value + u64::from(record.len);
     if c.metadata.range(record.value..end).next().is_some() {
-        let text = format!("inode {ino}: the extent at {} covers metadata; it is dropped", record.key);
+        let text =
+            format!("inode {ino}: the extent at {} covers metadata; it is dropped", record.key);
         c.note(Code::ExtentRecord, ino, text);
         return Sharing::Metadata;
     }
     let is_shared = (record.value..end).any(|bno| c.claims.count(bno) > 1);
-    if is_shared && record.flags & EXTENT_SHARED == 0 {
-        let text = format!("inode {ino}: the extent at {} has other users and does not say so; it is marked as shared", record.key);
+    if is_shared && record.flags & SHARED == 0 {
+        let text = format!(
+            "inode {ino}: the extent at {} has other users and does not say so; it is marked as shared",
+            record.key
+        );
         c.note(Code::DoubleClaim, ino, text);
         return Sharing::Unmarked;
     }

@@ -38,7 +38,11 @@ async fn replay_one(c: &mut Check, place: JournalPlace) -> Result<(), Gone> {
     let head = match Head::of_copies(&place, [copy(0), copy(1)]) {
         Ok(head) => head,
         Err(damage) => {
-            c.note_damage(Code::JournalHead, damage, "a new head takes its place; what the journal held is lost");
+            c.note_damage(
+                Code::JournalHead,
+                damage,
+                "a new head takes its place; what the journal held is lost",
+            );
             let head = Head { clock: c.version_max, ..Head::new() };
             return Ok(reset(c, &place, head));
         }
@@ -51,7 +55,14 @@ async fn replay_one(c: &mut Check, place: JournalPlace) -> Result<(), Gone> {
     if replay.commits() > 0 || head.is_dirty {
         c.report.replayed += replay.commits();
         let (tail_seq, tail_pos) = end;
-        let clean = Head { seq: head.seq + 1, tail_pos, tail_seq, clock: c.version_max, is_dirty: false, ..head };
+        let clean = Head {
+            seq: head.seq + 1,
+            tail_pos,
+            tail_seq,
+            clock: c.version_max,
+            is_dirty: false,
+            ..head
+        };
         reset(c, &place, clean);
     }
     Ok(())

@@ -4,17 +4,13 @@ use crate::format::{self, Geometry, GroupCore, InodeCore, Kind, SlotCore};
 use crate::store::{Block, Damage, Want};
 
 /// Tells whether a block is what is wanted, as far as it can be told from the block alone.
-pub(crate) fn judge(
-    block: &Block,
-    uuid: &[u8; 16],
-    bno: u64,
-    want: Want,
-) -> Result<(), Damage> {
+pub(crate) fn judge(block: &Block, uuid: &[u8; 16], bno: u64, want: Want) -> Result<(), Damage> {
     format::check(block.bytes(), uuid, bno, want)?;
     match want.kind {
         Kind::Inode => InodeCore::of(block).check(bno),
         Kind::Slot => SlotCore::of(block).check(bno, want.owner as u16),
-        _ => crate::tree::check(bno, want, block),
+        // How the entries of a node fit is judged where it is walked.
+        _ => Ok(()),
     }
 }
 

@@ -72,10 +72,7 @@ fn is_lost_inode(c: &Check, bno: u64, block: &Block) -> bool {
 }
 
 /// Inodes that lost directories name.
-async fn named_by(
-    c: &mut Check,
-    candidates: &[(u64, Rc<Block>)],
-) -> Result<BTreeSet<u64>, Gone> {
+async fn named_by(c: &mut Check, candidates: &[(u64, Rc<Block>)]) -> Result<BTreeSet<u64>, Gone> {
     let mut named = BTreeSet::new();
     for (ino, block) in candidates {
         if InodeCore::of(block).is_directory() {

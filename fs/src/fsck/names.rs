@@ -81,7 +81,11 @@ async fn count_entries(c: &mut Check, ino: u64, names: u64) -> Result<(), Gone> 
     };
     let told = InodeCore::of(&block).entries.get();
     if told != names {
-        c.note(Code::EntryCount, ino, format!("directory {ino} tells of {told} names and holds {names}"));
+        c.note(
+            Code::EntryCount,
+            ino,
+            format!("directory {ino} tells of {told} names and holds {names}"),
+        );
         c.mend(ino, want, |block| InodeCore::of_mut(block).entries = names.into()).await?;
     }
     Ok(())
@@ -207,7 +211,9 @@ pub(crate) async fn compare(c: &mut Check) -> Result<(), Gone> {
         .inodes
         .iter()
         .filter(|(_, seen)| !seen.is_orphan)
-        .filter(|(_, seen)| seen.found != seen.nlink || (seen.is_directory && seen.parent != seen.found_in))
+        .filter(|(_, seen)| {
+            seen.found != seen.nlink || (seen.is_directory && seen.parent != seen.found_in)
+        })
         .map(|(ino, seen)| (*ino, *seen))
         .collect();
     for (ino, seen) in wrong {

@@ -54,7 +54,11 @@ async fn block_of(c: &mut Check, slot: u16) -> Result<Block, Gone> {
         }
         Err(damage) => damage,
     };
-    c.note_damage(Code::Slot, damage, "a new one takes its place; its orphans are found by their blocks");
+    c.note_damage(
+        Code::Slot,
+        damage,
+        "a new one takes its place; its orphans are found by their blocks",
+    );
     let mut block = c.blank(bno, want);
     let journal = c.geometry().journal_at(slot);
     let core = SlotCore::of_mut(&mut block);
@@ -106,7 +110,8 @@ pub(crate) async fn look_at_orphans(
             match orphan_flaw(c, *orphan).await? {
                 None => kept.push((orphan.key, orphan.value)),
                 Some(why) => {
-                    let text = format!("slot {slot}: the orphan {} {why}; it is struck off", orphan.key);
+                    let text =
+                        format!("slot {slot}: the orphan {} {why}; it is struck off", orphan.key);
                     c.note(Code::OrphanEntry, u64::from(slot), text);
                 }
             }

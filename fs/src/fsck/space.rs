@@ -35,7 +35,8 @@ async fn initialise(c: &mut Check, group: u32) -> Result<(), Gone> {
     for run in c.geometry().reserved(group) {
         c.claims.add(run);
     }
-    c.groups.insert(group, super::check::GroupFacts { refcounts_sound: true, ..Default::default() });
+    c.groups
+        .insert(group, super::check::GroupFacts { refcounts_sound: true, ..Default::default() });
     let index = u64::from(group) / BITS_PER_BLOCK;
     let bits = bits_in(c.geometry().groups().into(), index);
     c.mend(GROUP_MAP_AT + index, MAP_WANT, |block| {
@@ -133,9 +134,8 @@ async fn rewrite(c: &mut Check, group: u32, wanted: Vec<Block>, free: u32) -> Re
     let want = Want::new(Kind::Group, group.into());
     let geometry = c.geometry();
     let read = c.reader.get(bno, want).await?;
-    let sound = read.ok().filter(|block| {
-        super::judge::judge_group(block, &geometry, group).is_ok()
-    });
+    let sound =
+        read.ok().filter(|block| super::judge::judge_group(block, &geometry, group).is_ok());
     let mut header = match sound {
         Some(block) => Block::clone(&block),
         None => c.blank(bno, want),
@@ -205,7 +205,8 @@ pub(crate) async fn compare_counts(c: &mut Check) -> Result<(), Gone> {
     let bno = c.geometry().slot_block(0);
     c.mend(bno, Want::new(Kind::Slot, 0), |block| {
         let core = SlotCore::of_mut(block);
-        core.blocks_used = (core.blocks_used.get().wrapping_add(in_use.wrapping_sub(blocks))).into();
+        core.blocks_used =
+            (core.blocks_used.get().wrapping_add(in_use.wrapping_sub(blocks))).into();
         core.inodes = (core.inodes.get().wrapping_add(known.wrapping_sub(inodes))).into();
     })
     .await

@@ -146,12 +146,7 @@ fn shelter(op: &mut Op<'_>, root: InodeRef) -> Result<InodeRef, Stop> {
     }
 }
 
-async fn orphans_anew(
-    c: &mut Check,
-    bench: &mut Bench,
-    slot: u16,
-    orphans: &[(u64, u64)],
-) -> Done {
+async fn orphans_anew(c: &mut Check, bench: &mut Bench, slot: u16, orphans: &[(u64, u64)]) -> Done {
     let (bno, want) = (c.geometry().slot_block(slot), Want::new(Kind::Slot, slot.into()));
     run!(c, bench, |op| {
         let area = SLOT_ORPHANS_AT..SLOT_ORPHANS_AT + SLOT_ORPHANS_LEN;
@@ -168,12 +163,7 @@ async fn orphans_anew(
     Ok(Ok(()))
 }
 
-async fn refcounts(
-    c: &mut Check,
-    bench: &mut Bench,
-    group: u32,
-    runs: &[(u32, u32, u32)],
-) -> Done {
+async fn refcounts(c: &mut Check, bench: &mut Bench, group: u32, runs: &[(u32, u32, u32)]) -> Done {
     let start = c.geometry().group_start(group);
     for (first, len, users) in runs {
         for _ in 1..*users {
