@@ -8,6 +8,7 @@ mod geometry;
 mod group;
 mod header;
 mod heartbeat;
+mod initial;
 mod inode;
 mod kind;
 mod plan;
@@ -22,6 +23,7 @@ pub use group::{
 };
 pub use header::{Header, MAGIC, check, header, seal};
 pub use heartbeat::{HEARTBEAT_ALIVE, HEARTBEAT_GONE, HeartbeatCore};
+pub use initial::{count_bits, initialise_bitmap, initialise_group};
 pub use inode::*;
 pub use kind::{KINDS, Kind};
 pub use plan::*;
