@@ -16,7 +16,7 @@ impl Memory {
     /// Nothing is on the volume yet.
     pub fn new(geometry: Geometry, uuid: [u8; 16]) -> Memory {
         let mut store = Store::new(geometry, uuid, 0, 0);
-        store.grants_itself = true;
+        store.stand_alone();
         Memory { store, backing: BTreeMap::new(), now: 0 }
     }
 
@@ -51,18 +51,18 @@ impl Memory {
     /// Ends the running transaction: its images are sealed and put out of the store, so that the
     /// next operation misses them; what it freed is gone, and its data is no longer busy.
     pub fn commit(&mut self) {
-        for bno in std::mem::take(&mut self.store.dirty) {
-            let resident = self.store.resident.remove(bno).expect("what is dirty is resident");
-            let mut block = Block::clone(&resident.block);
+        let Some(batch) = self.store.begin_commit(0) else { return };
+        self.store.commit_is_durable();
+        for (bno, _) in &batch.frees {
+            self.backing.remove(bno);
+        }
+        drop(batch);
+        for place in self.store.begin_round(usize::MAX).iter().flat_map(|places| places.iter()) {
+            let mut block = Block::clone(&place.block);
             crate::format::seal(block.bytes_mut());
-            self.backing.insert(bno, block);
+            self.backing.insert(place.bno, block);
         }
-        for bno in std::mem::take(&mut self.store.freed).into_keys() {
-            self.backing.remove(&bno);
-        }
-        self.store.busy.clear();
-        self.store.version += 1;
-        self.store.watermark = self.store.version;
+        self.store.settle_in_memory();
     }
 
     /// Every block that was committed, in order.
