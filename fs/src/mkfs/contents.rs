@@ -40,9 +40,10 @@ const MAGICS: &[Magic] = &[
     ("a GPT partition table", 4096, b"EFI PART"),
 ];
 
-/// What the first [`HEAD_LEN`] bytes of a device (fewer where it is shorter) show.
+/// What the first [`HEAD_LEN`] bytes of a device, or fewer, show.
 pub fn recognise(head: &[u8]) -> Option<String> {
-    let found = |(_, at, magic): &&Magic| head.get(*at..).is_some_and(|rest| rest.starts_with(magic));
+    let found =
+        |(_, at, magic): &&Magic| head.get(*at..).is_some_and(|rest| rest.starts_with(magic));
     own_in(head)
         .or_else(|| MAGICS.iter().find(found).map(|(name, ..)| (*name).to_owned()))
         .or_else(|| has_partitions(head).then(|| "a partition table".to_owned()))

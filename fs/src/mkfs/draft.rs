@@ -8,6 +8,7 @@ use crate::format::{
     GroupCore, Header, InodeCore, Kind, MODE_DIRECTORY, SLOTS, STATIC_BLOCKS, SUPER_AT, SlotCore,
     Superblock, Timestamp, bits_in, count_bits, initialise_bitmap, initialise_group, seal,
 };
+use crate::journal::{Head, JournalPlace};
 use crate::store::{Block, Run, Time, Want};
 
 /// The version of everything in a new volume.
@@ -15,7 +16,7 @@ pub const FIRST_VERSION: u64 = 1;
 /// Permissions of the root directory.
 const ROOT_MODE: u32 = MODE_DIRECTORY | 0o755;
 /// Blocks of the device's end that are zeroed: labels of older contents lie there.
-pub const TAIL_BLOCKS: u64 = 16;
+const TAIL_BLOCKS: u64 = 16;
 
 /// What random numbers and the maker decide.
 #[derive(Clone, PartialEq, Eq)]
@@ -88,7 +89,7 @@ impl Draft {
         [Run { start: 0, len: STATIC_BLOCKS }, tail].into_iter().chain(copies)
     }
 
-    /// Written second: all blocks of metadata but superblocks, ascending, sealed.
+    /// Written second: all blocks of metadata but superblocks, sealed.
     pub fn blocks(&self) -> impl Iterator<Item = (u64, Block)> + '_ {
         let slots = (0..SLOTS).map(|slot| self.slot(slot));
         let map = (0..GROUP_MAP_BLOCKS).map(|index| self.group_map(index));
@@ -140,7 +141,8 @@ impl Draft {
 
     fn group_map(&self, index: u64) -> (u64, Block) {
         self.block(GROUP_MAP_AT + index, Want::new(Kind::GroupMap, 0), |block| {
-            let here = self.groups.iter().filter(|group| u64::from(**group) / BITS_PER_BLOCK == index);
+            let here =
+                self.groups.iter().filter(|group| u64::from(**group) / BITS_PER_BLOCK == index);
             for group in here {
                 Bits::of_mut(block).set(group % BITS_PER_BLOCK as u32, 1);
             }
@@ -160,7 +162,21 @@ impl Draft {
         });
         let bitmap = (0..geometry.bitmap_blocks()).map(move |index| self.bitmap(group, index));
         let root = self.is_root_in(group).then(|| self.root());
-        std::iter::once(first).chain(bitmap).chain(root)
+        let slots = (0..SLOTS).map_while(|slot| Some((slot, geometry.journal_at(slot)?)));
+        let here = slots.filter(move |(_, run)| geometry.group_of(run.start) == group);
+        let heads = here.flat_map(|(slot, run)| self.journal_heads(slot, run));
+        std::iter::once(first).chain(bitmap).chain(root).chain(heads)
+    }
+
+    /// Both copies of the head of a journal that was never used. Its ring stays as it is: what an
+    /// older volume left there carries another uuid.
+    fn journal_heads(&self, slot: u16, run: Run) -> [(u64, Block); 2] {
+        let (uuid, blocks) = (self.superblock.uuid, self.geometry().journal_blocks.into());
+        let place = JournalPlace { uuid, slot, start: run.start, blocks };
+        [0, 1].map(|seq| {
+            let head = Head { seq, clock: FIRST_VERSION, ..Head::new() };
+            (run.start + seq, head.encode(&place))
+        })
     }
 
     fn bitmap(&self, group: u32, index: u32) -> (u64, Block) {
@@ -169,8 +185,11 @@ impl Draft {
         let want = Want::new(Kind::Bitmap, group.into());
         self.block(bno, want, |block| {
             initialise_bitmap(block, geometry, group, index);
-            let bit = self.superblock.root_ino - geometry.group_start(group).min(self.superblock.root_ino);
-            if self.is_root_in(group) && bit / BITS_PER_BLOCK == u64::from(index) {
+            if !self.is_root_in(group) {
+                return;
+            }
+            let bit = self.superblock.root_ino - geometry.group_start(group);
+            if bit / BITS_PER_BLOCK == u64::from(index) {
                 Bits::of_mut(block).set((bit % BITS_PER_BLOCK) as u32, 1);
                 count_bits(block, bits_in(geometry.group_len(group), index.into()));
             }

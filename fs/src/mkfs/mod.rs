@@ -94,13 +94,12 @@ async fn carried(
     writer: &mut Writer,
     geometry: &Geometry,
 ) -> Result<Option<String>, MkfsErrorKind> {
-    let head_len = geometry.len().min(HEAD_LEN as u64) as u32;
-    let found = recognise(writer.read(0, head_len).await?);
+    let found = recognise(&writer.read(0, HEAD_LEN).await?);
     if found.is_some() {
         return Ok(found);
     }
     for bno in BACKUPS_AT.into_iter().filter(|bno| *bno < geometry.blocks) {
-        let bytes = writer.read(bno * BLOCK_LEN as u64, BLOCK_LEN as u32).await?;
+        let bytes = writer.read(bno * BLOCK_LEN as u64, BLOCK_LEN).await?;
         if let Some(what) = bytes.first_chunk().and_then(|bytes| own_at(bytes, bno)) {
             return Ok(Some(what));
         }

@@ -7,7 +7,7 @@ use super::MkfsErrorKind;
 use crate::format::BLOCK_LEN;
 use crate::store::{Block, Run};
 
-/// Bytes that are gathered for one write; what is read must fit too.
+/// Bytes of the longest request.
 const CHUNK_LEN: u32 = 128 << 10;
 
 /// Gathers blocks and writes them.
@@ -35,24 +35,19 @@ impl Writer {
         self.written
     }
 
-    /// Reads `len` bytes: at most 128 KiB.
-    pub(super) async fn read(&mut self, offset: u64, len: u32) -> Result<&[u8], MkfsErrorKind> {
+    /// Reads `len` bytes.
+    pub(super) async fn read(&mut self, offset: u64, len: usize) -> Result<Vec<u8>, MkfsErrorKind> {
         self.send().await?;
-        let (mut at, mut bytes) = (0, Vec::new());
-        while at < len {
-            let part = (len - at).min(self.chunk_len as u32);
+        let mut bytes = Vec::with_capacity(len);
+        while bytes.len() < len {
             let mut lease = self.take()?;
-            lease.set_len(part);
-            let (result, lease) = self.disk.read(offset + u64::from(at), lease).await;
+            lease.set_len((len - bytes.len()).min(self.chunk_len) as u32);
+            let (result, lease) = self.disk.read(offset + bytes.len() as u64, lease).await;
             bytes.extend_from_slice(&lease);
             self.lease = Some(lease);
             result?;
-            at += part;
         }
-        let lease = self.lease.as_mut().ok_or(MkfsErrorKind::Memory)?;
-        lease.set_len(len);
-        lease.copy_from_slice(&bytes);
-        Ok(lease)
+        Ok(bytes)
     }
 
     /// Writes zeroes over a run.
