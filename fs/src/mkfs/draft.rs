@@ -171,7 +171,7 @@ impl Draft {
     /// Both copies of the head of a journal that was never used. Its ring stays as it is: what an
     /// older volume left there carries another uuid.
     fn journal_heads(&self, slot: u16, run: Run) -> [(u64, Block); 2] {
-        let (uuid, blocks) = (self.superblock.uuid, self.geometry().journal_blocks.into());
+        let (uuid, blocks) = (self.superblock.uuid, self.geometry().journal_blocks);
         let place = JournalPlace { uuid, slot, start: run.start, blocks };
         [0, 1].map(|seq| {
             let head = Head { seq, clock: FIRST_VERSION, ..Head::new() };
