@@ -15,7 +15,12 @@ pub struct Memory {
 impl Memory {
     /// Nothing is on the volume yet.
     pub fn new(geometry: Geometry, uuid: [u8; 16]) -> Memory {
-        let mut store = Store::new(geometry, uuid, 0, 0);
+        Memory::after(geometry, uuid, 0)
+    }
+
+    /// Nothing is known of the volume; its blocks have versions up to `clock`.
+    pub fn after(geometry: Geometry, uuid: [u8; 16], clock: u64) -> Memory {
+        let mut store = Store::new(geometry, uuid, 0, clock);
         store.stand_alone();
         Memory { store, backing: BTreeMap::new(), now: 0 }
     }
@@ -33,6 +38,14 @@ impl Memory {
     /// The store itself.
     pub fn store(&mut self) -> &mut Store {
         &mut self.store
+    }
+
+    /// Runs an operation once: what it misses is for the caller to bring.
+    pub fn run_once<T>(
+        &mut self,
+        operation: impl FnMut(&mut Op<'_>) -> Result<T, Stop>,
+    ) -> Result<T, Stop> {
+        self.store.run(self.now, operation)
     }
 
     /// Runs an operation, as often as it takes to bring back what it misses.
@@ -68,6 +81,11 @@ impl Memory {
             self.backing.insert(place.bno, block);
         }
         self.store.settle_in_memory();
+    }
+
+    /// Takes every block that was committed out.
+    pub fn take_blocks(&mut self) -> BTreeMap<u64, Block> {
+        std::mem::take(&mut self.backing)
     }
 
     /// Every block that was committed, in order.

@@ -13,6 +13,8 @@ mod block;
 mod busy;
 mod cache;
 mod commit;
+mod judge;
+mod known;
 mod lock;
 mod locks;
 mod memory;
@@ -37,9 +39,11 @@ pub use stop::{Damage, Fault, FsError, Stop, Want};
 
 use crate::format::{self, Geometry};
 use crate::journal::Window;
+use crate::space::{self, Hints};
 use busy::Busy;
 use cache::{Cache, Cached};
 use commit::{Freed, InFlight};
+use known::Known;
 use locks::Locks;
 use op::Edit;
 use place::Round;
@@ -89,6 +93,9 @@ pub struct Store {
     window: Window,
     round: Option<Round>,
     locks: Locks,
+    known: Known,
+    /// Where space was found last.
+    hints: Hints,
     /// The memory of the list of an operation's edits.
     spare_edits: Vec<Edit>,
     mutation: Mutation,
@@ -114,6 +121,8 @@ impl Store {
             window: Window::default(),
             round: None,
             locks: Locks::default(),
+            known: Known::default(),
+            hints: Hints::new(&geometry, slot),
             spare_edits: Vec::with_capacity(OP_BLOCKS_MAX),
             mutation: Mutation::None,
         }
@@ -161,7 +170,11 @@ impl Store {
         operation: impl FnOnce(&mut Op<'_>) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
         let mut op = Op::new(self, now);
-        match operation(&mut op) {
+        let outcome = operation(&mut op).and_then(|outcome| {
+            space::finish(&mut op)?;
+            Ok(outcome)
+        });
+        match outcome {
             Ok(outcome) => {
                 op.succeed();
                 Ok(outcome)
@@ -198,6 +211,7 @@ impl Store {
             return Ok(());
         }
         format::check(block.bytes(), &self.uuid, bno, want)?;
+        judge::judge(&self.geometry, bno, want, &block)?;
         self.cache.note_miss();
         self.cache.insert(Cached::clean(bno, want, Rc::new(block)));
         if self.cache.len() > self.cache_blocks_max {
