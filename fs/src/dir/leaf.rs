@@ -5,7 +5,8 @@ use std::rc::Rc;
 use super::page::{self, Flaw, Hit, NewEntry, Page, Search};
 use super::{Found, Place, edit_leaf, here, leaf_flaw, leaf_want};
 use crate::format::{BLOCK_LEN, HEADER_LEN, Kind, entry_len};
-use crate::inode::{Inode, Owned, alloc_block, edit, moved, want};
+use crate::inode::{Inode, alloc_block, edit, moved, want};
+use crate::space::InodeNodes;
 use crate::store::{Block, Damage, Op, Stop};
 use crate::tree::{Record, Tree};
 
@@ -24,8 +25,8 @@ pub(super) fn index(dir: &Inode) -> Tree {
 }
 
 /// The nodes of the index.
-pub(super) fn nodes(dir: &Inode) -> Owned {
-    Owned { ino: dir.ino(), kind: Kind::DirNode }
+pub(super) fn nodes(dir: &Inode) -> InodeNodes {
+    InodeNodes { ino: dir.ino(), kind: Kind::DirNode }
 }
 
 /// A leaf that was read.

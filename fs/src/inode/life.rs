@@ -2,8 +2,7 @@
 
 use super::{InodeRef, want};
 use crate::format::{
-    FORM_EXTENTS, FORM_INLINE_DIR, InodeCore, Kind, MODE_DIRECTORY, MODE_TYPE, SLOTS_AT, SlotCore,
-    Timestamp,
+    FORM_EXTENTS, FORM_INLINE_DIR, InodeCore, Kind, MODE_DIRECTORY, MODE_TYPE, Timestamp,
 };
 use crate::space;
 use crate::store::{Op, Stop, Want};
@@ -28,7 +27,7 @@ pub struct NewInode {
 /// Makes an inode, near the directory that will hold it.
 pub fn create(op: &mut Op<'_>, new: NewInode) -> Result<InodeRef, Stop> {
     let ino = space::alloc_meta(op, Want::new(Kind::Inode, 0), new.parent)?;
-    count(op, 1)?;
+    space::count_inodes(op, 1)?;
     let at = InodeRef { ino, generation: generation(op) };
     let now = Timestamp::new(op.now());
     let core = InodeCore::of_mut(op.fresh(ino, want(ino), 0)?);
@@ -54,14 +53,5 @@ fn generation(op: &Op<'_>) -> u32 {
 /// Ends an inode that owns nothing but its dinode.
 pub fn free(op: &mut Op<'_>, ino: u64) -> Result<(), Stop> {
     space::free_meta(op, ino, want(ino))?;
-    count(op, -1)
-}
-
-/// Counts inodes in the slot of this node.
-fn count(op: &mut Op<'_>, by: i64) -> Result<(), Stop> {
-    let slot = op.slot();
-    let bno = SLOTS_AT + u64::from(slot);
-    let core = SlotCore::of_mut(op.edit(bno, Want::new(Kind::Slot, u64::from(slot)))?);
-    core.inodes = core.inodes.get().wrapping_add(by).into();
-    Ok(())
+    space::count_inodes(op, -1)
 }

@@ -5,7 +5,6 @@
 //! last name goes. A generation that does not fit is [`FsError::Stale`].
 
 mod attributes;
-mod blocks;
 mod inline;
 mod life;
 mod orphans;
@@ -15,14 +14,14 @@ mod tests;
 use std::rc::Rc;
 
 pub use attributes::{Attributes, SetAttributes, attributes, set_attributes, touch};
-pub(crate) use blocks::{Owned, alloc_block, free_block};
 pub use inline::{inline_bytes, inline_evict, inline_put, inline_truncate};
 pub use life::{NewInode, create, free};
 pub use orphans::{Finish, finish_step, next_orphan, orphan_add, orphan_remove, release};
 
 use crate::format::{BODY_AT, FLAG_IMMUTABLE, InodeCore, Kind};
+use crate::space::InodeNodes;
 use crate::store::{Block, FsError, Op, Stop, Want};
-use crate::tree::{RootArea, Tree};
+use crate::tree::{Nodes, RootArea, Tree};
 
 /// The greatest number of names of a file, or of links of a directory.
 pub const LINKS_MAX: u32 = i32::MAX as u32;
@@ -135,4 +134,14 @@ pub(crate) fn edit_body<'o>(op: &'o mut Op<'_>, ino: u64) -> Result<&'o mut [u8]
 pub(crate) fn moved(field: u64, by: i64, ino: u64, name: &'static str) -> Result<u64, Stop> {
     let damage = || crate::store::Damage::field(ino, want(ino), name);
     Ok(field.checked_add_signed(by).ok_or_else(damage)?)
+}
+
+/// Takes a block of metadata for an inode, which counts it; the caller makes it fresh.
+pub(crate) fn alloc_block(op: &mut Op<'_>, kind: Kind, ino: u64, near: u64) -> Result<u64, Stop> {
+    InodeNodes { ino, kind }.alloc(op, near)
+}
+
+/// Gives a block of metadata of an inode back.
+pub(crate) fn free_block(op: &mut Op<'_>, kind: Kind, ino: u64, bno: u64) -> Result<(), Stop> {
+    InodeNodes { ino, kind }.free(op, bno)
 }

@@ -10,9 +10,9 @@ use crate::format::{
     BLOCK_LEN, FLAG_TRUNCATING, FORM_EXTENTS, FORM_INDEXED_DIR, Kind, SLOT_ORPHANS_AT,
     SLOT_ORPHANS_LEN, SLOTS_AT,
 };
-use crate::space;
+use crate::space::{self, OwnedNodes};
 use crate::store::{Damage, Op, Stop, Want};
-use crate::tree::{Nodes, Record, RootArea, Tree};
+use crate::tree::{Record, RootArea, Tree};
 use crate::xattr;
 
 /// How far an orphan is finished.
@@ -37,17 +37,8 @@ fn orphans(slot: u16) -> Tree {
     Tree { root, node: Kind::OrphanNode, owner }
 }
 
-/// The nodes of a slot's tree of orphans.
-struct SlotNodes(u16);
-
-impl Nodes for SlotNodes {
-    fn alloc(&mut self, op: &mut Op<'_>, near: u64) -> Result<u64, Stop> {
-        space::alloc_meta(op, Want::new(Kind::OrphanNode, u64::from(self.0)), near)
-    }
-
-    fn free(&mut self, op: &mut Op<'_>, bno: u64) -> Result<(), Stop> {
-        space::free_meta(op, bno, Want::new(Kind::OrphanNode, u64::from(self.0)))
-    }
+fn nodes(slot: u16) -> OwnedNodes {
+    OwnedNodes { want: Want::new(Kind::OrphanNode, u64::from(slot)) }
 }
 
 /// Puts an inode on this node's list of orphans, if it is not there.
@@ -58,12 +49,12 @@ pub fn orphan_add(op: &mut Op<'_>, at: InodeRef) -> Result<(), Stop> {
         return Ok(());
     }
     let record = Record { key: at.ino, value: u64::from(at.generation), len: 1, flags: 0 };
-    tree.insert(op, &mut SlotNodes(slot), record)
+    tree.insert(op, &mut nodes(slot), record)
 }
 
 /// Takes an inode off a slot's list.
 pub fn orphan_remove(op: &mut Op<'_>, slot: u16, at: InodeRef) -> Result<(), Stop> {
-    orphans(slot).remove(op, &mut SlotNodes(slot), at.ino).map(drop)
+    orphans(slot).remove(op, &mut nodes(slot), at.ino).map(drop)
 }
 
 /// The first orphan of a slot with a number above `after`.
@@ -80,6 +71,7 @@ pub fn next_orphan(op: &Op<'_>, slot: u16, after: u64) -> Result<Option<InodeRef
 /// The last name of an inode is gone. It is freed at once if nobody has it open and it is small;
 /// otherwise it is an orphan from here on, and true says that [`finish_step`] has work.
 pub fn release(op: &mut Op<'_>, inode: &Inode) -> Result<bool, Stop> {
+    space::gives_back(op);
     let at = inode.at();
     if !op.is_open(at.ino) && is_small(op, inode)? {
         free(op, at.ino)?;
@@ -104,6 +96,7 @@ fn is_small(op: &Op<'_>, inode: &Inode) -> Result<bool, Stop> {
 
 /// Does one step of what an orphan on the list of `slot` needs.
 pub fn finish_step(op: &mut Op<'_>, slot: u16, at: InodeRef) -> Result<Finish, Stop> {
+    space::gives_back(op);
     let inode = read(op, at)?;
     let core = inode.core();
     let dead = core.nlink.get() == 0;

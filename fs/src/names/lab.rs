@@ -1,8 +1,9 @@
 //! A small volume in memory with a root directory, for stories.
 
-use crate::format::{Geometry, Kind, MODE_DIRECTORY, SLOTS_AT};
+use crate::format::{Geometry, MODE_DIRECTORY};
 use crate::inode::{self, InodeRef, NewInode};
-use crate::store::{FsError, Memory, Op, Stop, Want};
+use crate::space;
+use crate::store::{FsError, Memory, Op, Stop};
 
 /// A volume, and its root directory.
 pub(crate) struct Lab {
@@ -14,10 +15,9 @@ impl Lab {
     pub(crate) fn new() -> Lab {
         let geometry =
             Geometry { blocks: 1 << 20, group_blocks: 1 << 16, journal_blocks: 256, journals: 1 };
-        let mut memory = Memory::new(geometry, [7; 16]);
+        let mut memory = space::tests::volume(geometry);
         memory.store().set_dir_hash_key([3; 16]);
         memory.set_now(1_700_000_000_000_000_000);
-        memory.run(|op| op.fresh(SLOTS_AT, Want::new(Kind::Slot, 0), 0).map(drop)).unwrap();
         let new =
             NewInode { mode: MODE_DIRECTORY | 0o755, uid: 0, gid: 0, rdev: 0, parent: 0, nlink: 2 };
         let root = memory.run(|op| inode::create(op, new)).unwrap();

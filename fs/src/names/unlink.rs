@@ -3,6 +3,7 @@
 use super::{add_links, mutable_directory, touch};
 use crate::dir::{self, Found, check_name};
 use crate::inode::{self, Inode, InodeRef};
+use crate::space;
 use crate::store::{FsError, Op, Stop};
 
 /// What became of the inode that lost a name.
@@ -17,6 +18,7 @@ pub struct Removed {
 /// Removes the name of anything but a directory.
 pub fn unlink(op: &mut Op<'_>, dir: InodeRef, name: &[u8]) -> Result<Removed, Stop> {
     check_name(name)?;
+    space::gives_back(op);
     let dir = mutable_directory(op, dir)?;
     let Found::Here(entry, place) = dir::search(op, &dir, name)? else {
         return Err(FsError::NotFound.into());
@@ -34,6 +36,7 @@ pub fn unlink(op: &mut Op<'_>, dir: InodeRef, name: &[u8]) -> Result<Removed, St
 /// Removes an empty directory.
 pub fn rmdir(op: &mut Op<'_>, dir: InodeRef, name: &[u8]) -> Result<Removed, Stop> {
     check_name(name)?;
+    space::gives_back(op);
     let dir = mutable_directory(op, dir)?;
     let Found::Here(entry, place) = dir::search(op, &dir, name)? else {
         return Err(FsError::NotFound.into());

@@ -13,18 +13,11 @@ pub(super) struct Known {
     open: Table<u32>,
     /// Operations that succeeded.
     serial: u64,
-    temporary: u64,
 }
 
 impl Default for Known {
     fn default() -> Known {
-        Known {
-            dir_hash_key: [0; 16],
-            hash_mask: u64::MAX,
-            open: Table::default(),
-            serial: 0,
-            temporary: 1000,
-        }
+        Known { dir_hash_key: [0; 16], hash_mask: u64::MAX, open: Table::default(), serial: 0 }
     }
 }
 
@@ -81,11 +74,6 @@ impl Op<'_> {
     /// True if an inode is in use: it may not be freed.
     pub fn is_open(&self, ino: u64) -> bool {
         self.store.is_open(ino)
-    }
-
-    pub(crate) fn temporary_block(&mut self) -> u64 {
-        self.store.known.temporary += 1;
-        self.store.known.temporary
     }
 
     /// A number that no other operation of this mount has, and hardly one of another mount.

@@ -10,7 +10,8 @@ use crate::format::{
     COOKIES_PER_HASH, HEADER_LEN, Kind, XATTR_BLOCKS_MAX, XATTR_VALUE_AT, XATTR_VALUE_MAX,
     XATTR_VALUE_ROOM, XattrValueHead, end_cookie, first_cookie,
 };
-use crate::inode::{Inode, Owned, alloc_block, edit, free_block};
+use crate::inode::{Inode, alloc_block, edit, free_block};
+use crate::space::InodeNodes;
 use crate::store::{Block, Damage, FsError, Op, Stop, Want};
 use crate::tree::{Record, RootArea, Tree};
 
@@ -37,8 +38,8 @@ fn tree_of(inode: &Inode) -> Option<Tree> {
     }
 }
 
-fn nodes(inode: &Inode) -> Owned {
-    Owned { ino: inode.ino(), kind: Kind::XattrNode }
+fn nodes(inode: &Inode) -> InodeNodes {
+    InodeNodes { ino: inode.ino(), kind: Kind::XattrNode }
 }
 
 fn value_want(inode: &Inode) -> Want {

@@ -14,6 +14,7 @@ pub use chain::free_step;
 
 use crate::format::{Timestamp, XATTR_INLINE_MAX, XATTR_NAME_MAX, XATTR_PREFIXES, XATTR_VALUE_MAX};
 use crate::inode::{self, Inode, InodeRef, edit};
+use crate::space;
 use crate::store::{FsError, Op, Stop};
 
 /// What [`set`] does about an attribute that exists, or does not.
@@ -135,6 +136,7 @@ fn place(
 
 /// Removes an attribute.
 pub fn remove(op: &mut Op<'_>, at: InodeRef, name: &[u8]) -> Result<(), Stop> {
+    space::gives_back(op);
     let name = Name::parse(name)?;
     let inode = inode::read(op, at)?;
     inode.demand_mutable()?;
