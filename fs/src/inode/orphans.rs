@@ -132,6 +132,8 @@ fn end_step(op: &mut Op<'_>, slot: u16, inode: &Inode) -> Result<Finish, Stop> {
     Ok(Finish::Done)
 }
 
-fn cut_extents(_op: &mut Op<'_>, _ino: u64, _from: u64) -> Result<bool, Stop> {
-    Ok(true)
+/// Frees some of the extents from a block on; true where none is left.
+fn cut_extents(op: &mut Op<'_>, ino: u64, from: u64) -> Result<bool, Stop> {
+    use crate::extents::{Step, remove};
+    Ok(remove(op, ino, from, u64::MAX - from)? == Step::Done)
 }
