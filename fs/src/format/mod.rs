@@ -9,6 +9,7 @@ mod geometry;
 mod group;
 mod header;
 mod heartbeat;
+mod initial;
 mod inode;
 mod journal;
 mod kind;
@@ -27,6 +28,7 @@ pub use group::{
 };
 pub use header::{Header, MAGIC, check, checksum, header, put_checksum, seal};
 pub use heartbeat::{HEARTBEAT_ALIVE, HEARTBEAT_GONE, HeartbeatCore};
+pub use initial::{count_bits, initialise_bitmap, initialise_group};
 pub use inode::*;
 pub use journal::{
     CommitCore, DescEntry, DescHead, ENTRIES_PER_DESC, ENTRY_FREE, HEAD_CLEAN, HEAD_DIRTY,

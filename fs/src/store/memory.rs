@@ -25,6 +25,11 @@ impl Memory {
         Memory { store, backing: BTreeMap::new(), now: 0 }
     }
 
+    /// Puts sealed blocks where operations find them: those of a new volume, say.
+    pub fn load(&mut self, blocks: impl Iterator<Item = (u64, Block)>) {
+        self.backing.extend(blocks);
+    }
+
     /// Sets what operations stamp into dinodes.
     pub fn set_now(&mut self, now: Time) {
         self.now = now;
