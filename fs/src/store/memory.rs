@@ -57,7 +57,7 @@ impl Memory {
             match self.store.run(self.now, &mut operation) {
                 Ok(outcome) => return Ok(outcome),
                 Err(Stop::Miss { bno, want }) => {
-                    let block = self.backing.remove(&bno).unwrap_or_default();
+                    let block = self.backing.get(&bno).cloned().unwrap_or_default();
                     self.store.arrived(bno, want, block)?;
                 }
                 Err(Stop::Lock { id, .. }) => self.store.granted(id, Mode::Exclusive),
