@@ -29,6 +29,7 @@ impl Bench {
                 Ok(outcome) => return Ok(Ok(outcome)),
                 Err(Stop::Fail(error)) => return Ok(Err(error)),
                 Err(Stop::Lock { .. }) => {}
+                Err(Stop::Room) => self.memory.commit(),
                 Err(Stop::Miss { bno, want }) => {
                     let read = c.reader.raw(bno).await?;
                     let block = read.map_or_else(Block::zeroed, |block| Block::clone(&block));
