@@ -26,7 +26,9 @@ fn every_crash_leaves_what_was_promised() {
 
 #[test]
 fn a_rule_that_is_broken_is_found() {
-    for mutation in Mutation::ALL {
+    // Replay without versions breaks nothing where one node writes: two journals have their own test.
+    let rules = [Mutation::InPlaceEarly, Mutation::TailBeforeFlush, Mutation::CommitWithoutFua];
+    for mutation in rules {
         let found = (1..=6).any(|seed| record(seed, STEPS, mutation).check(seed, 2_000).is_err());
         assert!(found, "{mutation:?} is not found");
     }
