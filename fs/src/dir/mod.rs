@@ -18,7 +18,7 @@ mod tests;
 pub use list::{Listed, Listing, list};
 pub use shape::free_step;
 
-pub(crate) use page::{Flaw, Page, check as check_run};
+pub(crate) use page::{Flaw, Page, check as check_run, clear as clear_run};
 
 use crate::format::{
     FORM_INDEXED_DIR, FORM_INLINE_DIR, HEADER_LEN, Kind, LEAF_AREA_LEN, NAME_LEN_MAX, entry_len,

@@ -13,8 +13,6 @@ use crate::tree::Record;
 /// What is known of an inode in use.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Seen {
-    /// Its generation.
-    pub(crate) generation: u32,
     /// The links that its dinode tells.
     pub(crate) nlink: u32,
     /// Names that lead to it; for a directory, itself and its subdirectories too.

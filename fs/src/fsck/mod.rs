@@ -38,7 +38,7 @@ pub use claims::Claims;
 pub use finding::{CODES, Code, FINDINGS_MAX, Finding, Report};
 
 use crate::format::{SUPER_AT, SuperError};
-use check::Check;
+pub(crate) use check::Check;
 use reader::Reader;
 
 /// A repair that finds something new in so many passes is given up.
@@ -106,11 +106,7 @@ pub async fn fsck(
     options: FsckOptions,
     mut progress: impl FnMut(Progress),
 ) -> Result<Report, FsckError> {
-    let disk = Disk::open(core, device).map_err(FsckError::Setup)?;
-    let supers = superblock::find(&disk).await?.map_err(FsckError::NoVolume)?;
-    let reader = Reader::new(disk, supers.superblock.uuid);
-    let mut check = Check::new(reader, supers.superblock, options.repair);
-    check.version_max = check.superblock.version;
+    let mut check = begin(core, device, options).await?;
     for pass in 1..=PASSES_MAX {
         check.start_over();
         one_pass(&mut check, pass, &mut progress).await?;
@@ -119,6 +115,26 @@ pub async fn fsck(
         }
     }
     Err(FsckError::Endless(Box::new(check.report)))
+}
+
+async fn begin(
+    core: &Rc<Core>,
+    device: &dyn BlockDevice,
+    options: FsckOptions,
+) -> Result<Check, FsckError> {
+    let disk = Disk::open(core, device).map_err(FsckError::Setup)?;
+    let superblock = superblock::find(&disk).await?.map_err(FsckError::NoVolume)?;
+    let reader = Reader::new(disk, superblock.uuid);
+    let mut check = Check::new(reader, superblock, options.repair);
+    check.version_max = check.superblock.version;
+    Ok(check)
+}
+
+/// Looks at a volume once, and gives out all that was seen.
+pub(crate) async fn survey(core: &Rc<Core>, device: &dyn BlockDevice) -> Result<Check, FsckError> {
+    let mut check = begin(core, device, FsckOptions::default()).await?;
+    one_pass(&mut check, 1, &mut |_| {}).await?;
+    Ok(check)
 }
 
 async fn one_pass(

@@ -174,7 +174,6 @@ pub(crate) async fn enter(
     let core = &look.core;
     let is_directory = core.is_directory();
     let seen = Seen {
-        generation: at.generation,
         nlink: core.nlink.get(),
         found: if is_directory { 2 } else { 1 },
         parent: core.parent.get(),

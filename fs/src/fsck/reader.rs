@@ -38,19 +38,9 @@ impl Reader {
         Reader { disk, uuid, overlay: BTreeMap::new() }
     }
 
-    /// Says which volume it is, once that is known.
-    pub(crate) fn set_uuid(&mut self, uuid: [u8; 16]) {
-        self.uuid = uuid;
-    }
-
     /// The volume's uuid.
     pub(crate) fn uuid(&self) -> &[u8; 16] {
         &self.uuid
-    }
-
-    /// The device.
-    pub(crate) fn disk(&self) -> &Disk {
-        &self.disk
     }
 
     /// A block, judged.
@@ -97,11 +87,6 @@ impl Reader {
     /// A block is another one from here on. It is written as it is.
     pub(crate) fn put(&mut self, bno: u64, block: Block) {
         self.overlay.insert(bno, Rc::new(block));
-    }
-
-    /// The overlay, for replay.
-    pub(crate) fn overlaid(&self, bno: u64) -> Option<&Rc<Block>> {
-        self.overlay.get(&bno)
     }
 
     /// Blocks that differ from the device.

@@ -10,41 +10,29 @@ use super::reader::{Gone, Reader};
 use crate::format::{BACKUPS_AT, SUPER_AT, SuperError, Superblock};
 use crate::store::Block;
 
-/// What there is of superblocks on a device.
-pub(crate) struct Supers {
-    /// The one to believe.
-    pub(crate) superblock: Superblock,
-    /// Where it was read from.
-    pub(crate) from: u64,
-}
-
 /// Looks for a superblock: the primary, else the newest of its copies.
 ///
 /// # Errors
 /// The reason why the primary cannot be used, where no copy can either.
-pub(crate) async fn find(disk: &Disk) -> Result<Result<Supers, SuperError>, Gone> {
+pub(crate) async fn find(disk: &Disk) -> Result<Result<Superblock, SuperError>, Gone> {
     let reader = Reader::new(disk.clone(), [0; 16]);
     let primary = parse(reader.raw(SUPER_AT).await?, SUPER_AT);
     let why = match primary {
-        Ok(superblock) => return Ok(Ok(Supers { superblock, from: SUPER_AT })),
+        Ok(superblock) => return Ok(Ok(superblock)),
         // A volume that this program does not understand is not to be repaired by it.
-        Err(SuperError::Level(_) | SuperError::Incompat(_)) => return Ok(primary.map(never)),
+        Err(why @ (SuperError::Level(_) | SuperError::Incompat(_))) => return Ok(Err(why)),
         Err(why) => why,
     };
-    let mut best: Option<Supers> = None;
+    let mut best: Option<Superblock> = None;
     for from in BACKUPS_AT {
         let Ok(superblock) = parse(reader.raw(from).await?, from) else {
             continue;
         };
-        if best.as_ref().is_none_or(|best| superblock.version > best.superblock.version) {
-            best = Some(Supers { superblock, from });
+        if best.as_ref().is_none_or(|best| superblock.version > best.version) {
+            best = Some(superblock);
         }
     }
     Ok(best.ok_or(why))
-}
-
-fn never(superblock: Superblock) -> Supers {
-    Supers { superblock, from: SUPER_AT }
 }
 
 fn parse(block: Option<Rc<Block>>, bno: u64) -> Result<Superblock, SuperError> {

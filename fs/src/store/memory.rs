@@ -61,6 +61,7 @@ impl Memory {
                     self.store.arrived(bno, want, block)?;
                 }
                 Err(Stop::Lock { id, .. }) => self.store.granted(id, Mode::Exclusive),
+                Err(Stop::Room) => self.commit(),
                 Err(Stop::Fail(error)) => return Err(error),
             }
         }

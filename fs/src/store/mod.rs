@@ -69,6 +69,13 @@ enum Reading {
     Stale,
 }
 
+/// Blocks of the journal that one operation may take at most: what it edits, the header and bitmap
+/// of a group that it initialises, and descriptors for both.
+pub fn op_room(geometry: &Geometry) -> u64 {
+    let edits = OP_BLOCKS_MAX as u64 + 1 + u64::from(geometry.bitmap_blocks());
+    edits + edits.div_ceil(format::ENTRIES_PER_DESC as u64) + 1
+}
+
 /// The metadata of one volume, as one node holds it.
 pub struct Store {
     geometry: Geometry,
@@ -99,6 +106,17 @@ pub struct Store {
     /// The memory of the list of an operation's edits.
     spare_edits: Vec<Edit>,
     mutation: Mutation,
+    /// Blocks that the journal has room for, beside the commit under way.
+    room: u64,
+    is_read_only: bool,
+}
+
+/// Whether an operation may change anything.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Edits {
+    Open,
+    ReadOnly,
+    NoRoom,
 }
 
 impl Store {
@@ -125,6 +143,8 @@ impl Store {
             hints: Hints::new(&geometry, slot),
             spare_edits: Vec::with_capacity(OP_BLOCKS_MAX),
             mutation: Mutation::None,
+            room: u64::MAX,
+            is_read_only: false,
         }
     }
 
@@ -146,6 +166,36 @@ impl Store {
     /// Breaks a rule on purpose.
     pub fn set_mutation(&mut self, mutation: Mutation) {
         self.mutation = mutation;
+    }
+
+    /// Tells how many blocks the running transaction may grow to in the journal.
+    pub fn set_room(&mut self, room: u64) {
+        self.room = room;
+    }
+
+    /// Blocks of the journal that one more operation may take at most.
+    pub fn op_room(&self) -> u64 {
+        op_room(&self.geometry)
+    }
+
+    /// Operations that change something fail from here on.
+    pub fn set_read_only(&mut self) {
+        self.is_read_only = true;
+    }
+
+    fn edits(&self) -> Edits {
+        let needed = self.running_len().saturating_add(self.op_room());
+        match (self.is_read_only, needed > self.room) {
+            (true, _) => Edits::ReadOnly,
+            (false, true) => Edits::NoRoom,
+            (false, false) => Edits::Open,
+        }
+    }
+
+    /// The volume is longer than it was.
+    pub fn grown(&mut self, geometry: Geometry) {
+        assert!(geometry.blocks >= self.geometry.blocks, "a volume only grows");
+        self.geometry = geometry;
     }
 
     /// Every glock is this node's: nobody else uses the volume.
@@ -196,6 +246,11 @@ impl Store {
         if let Some(reading) = self.reading.get_mut(&bno) {
             *reading = Reading::Stale;
         }
+    }
+
+    /// True while somebody reads the block.
+    pub fn is_reading(&self, bno: u64) -> bool {
+        self.reading.contains_key(&bno)
     }
 
     /// The read of a block failed.

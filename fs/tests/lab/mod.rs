@@ -8,3 +8,4 @@ pub(crate) mod disk;
 pub(crate) mod image;
 pub(crate) mod log;
 pub(crate) mod states;
+pub(crate) mod volume;
