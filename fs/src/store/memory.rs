@@ -39,7 +39,7 @@ impl Memory {
             match self.store.run(self.now, &mut operation) {
                 Ok(outcome) => return Ok(outcome),
                 Err(Stop::Miss { bno, want }) => {
-                    let block = self.backing.remove(&bno).unwrap_or_default();
+                    let block = self.backing.get(&bno).cloned().unwrap_or_default();
                     self.store.arrived(bno, want, block)?;
                 }
                 Err(Stop::Lock { id, .. }) => self.store.granted(id, Mode::Exclusive),
@@ -95,7 +95,11 @@ mod tests {
         });
         assert_eq!(failed, Err(FsError::NoSpace));
         assert_eq!(memory.store().resident_len(), 0);
-        memory.run(|op| Ok(op.fresh(400, INODE, 0)?.bytes_mut()[4095] = 2)).unwrap();
+        let written = memory.run(|op| {
+            op.fresh(400, INODE, 0)?.bytes_mut()[4095] = 2;
+            Ok(())
+        });
+        written.unwrap();
         memory.commit();
         let seen = memory.run(|op| Ok(op.read(400, INODE)?.bytes()[4095]));
         assert_eq!(seen, Ok(2));

@@ -13,6 +13,7 @@ mod block;
 mod busy;
 mod cache;
 mod commit;
+mod judge;
 mod lock;
 mod locks;
 mod memory;
@@ -37,6 +38,7 @@ pub use stop::{Damage, Fault, FsError, Stop, Want};
 
 use crate::format::{self, Geometry};
 use crate::journal::Window;
+use crate::space::{self, Hints};
 use busy::Busy;
 use cache::{Cache, Cached};
 use commit::{Freed, InFlight};
@@ -65,10 +67,14 @@ enum Reading {
     Stale,
 }
 
-/// Blocks of the journal that one operation may take at most: what it edits, the header and bitmap
-/// of a group that it initialises, and descriptors for both.
+/// Groups that one operation initialises at most: one for metadata and one for data.
+const OP_GROUPS_MAX: u64 = 2;
+
+/// Blocks of the journal that one operation may take at most: what it edits, headers and bitmaps of
+/// groups that it initialises, and descriptors for all of them.
 pub fn op_room(geometry: &Geometry) -> u64 {
-    let edits = OP_BLOCKS_MAX as u64 + 1 + u64::from(geometry.bitmap_blocks());
+    let groups = OP_GROUPS_MAX * (2 + u64::from(geometry.bitmap_blocks()));
+    let edits = OP_BLOCKS_MAX as u64 + groups;
     edits + edits.div_ceil(format::ENTRIES_PER_DESC as u64) + 1
 }
 
@@ -102,6 +108,8 @@ pub struct Store {
     /// Blocks that the journal has room for, beside the commit under way.
     room: u64,
     is_read_only: bool,
+    /// Where space was found last.
+    hints: Hints,
 }
 
 /// Whether an operation may change anything.
@@ -136,6 +144,7 @@ impl Store {
             mutation: Mutation::None,
             room: u64::MAX,
             is_read_only: false,
+            hints: Hints::new(&geometry, slot),
         }
     }
 
@@ -176,7 +185,9 @@ impl Store {
 
     fn edits(&self) -> Edits {
         let needed = self.running_len().saturating_add(self.op_room());
-        match (self.is_read_only, needed > self.room) {
+        // What a whole journal has no room for would wait for ever; few operations take the most.
+        let is_empty = self.is_idle() && self.in_flight.is_none() && self.window.is_empty();
+        match (self.is_read_only, needed > self.room && !is_empty) {
             (true, _) => Edits::ReadOnly,
             (false, true) => Edits::NoRoom,
             (false, false) => Edits::Open,
@@ -211,7 +222,8 @@ impl Store {
         operation: impl FnOnce(&mut Op<'_>) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
         let mut op = Op::new(self, now);
-        match operation(&mut op) {
+        let outcome = operation(&mut op);
+        match outcome.and_then(|outcome| space::finish(&mut op).map(|()| outcome)) {
             Ok(outcome) => {
                 op.succeed();
                 Ok(outcome)
@@ -253,6 +265,7 @@ impl Store {
             return Ok(());
         }
         format::check(block.bytes(), &self.uuid, bno, want)?;
+        judge::judge(&self.geometry, bno, want, &block)?;
         self.cache.note_miss();
         self.cache.insert(Cached::clean(bno, want, Rc::new(block)));
         if self.cache.len() > self.cache_blocks_max {
