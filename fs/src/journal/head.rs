@@ -56,6 +56,10 @@ impl Head {
         if core.seq.get() % JOURNAL_HEADS != copy {
             return Err(wrong("number of its head"));
         }
+        // So far nobody writes; sums of positions and lengths stay within 64 bits.
+        if core.tail_pos.get() > u64::MAX / 2 || core.tail_seq.get() > u64::MAX / 2 {
+            return Err(wrong("tail"));
+        }
         let is_dirty = match core.state.get() {
             HEAD_CLEAN => false,
             HEAD_DIRTY => true,

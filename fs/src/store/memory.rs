@@ -15,9 +15,19 @@ pub struct Memory {
 impl Memory {
     /// Nothing is on the volume yet.
     pub fn new(geometry: Geometry, uuid: [u8; 16]) -> Memory {
-        let mut store = Store::new(geometry, uuid, 0, 0);
+        Memory::after(geometry, uuid, 0)
+    }
+
+    /// Nothing is known of the volume; its blocks have versions up to `clock`.
+    pub fn after(geometry: Geometry, uuid: [u8; 16], clock: u64) -> Memory {
+        let mut store = Store::new(geometry, uuid, 0, clock);
         store.stand_alone();
         Memory { store, backing: BTreeMap::new(), now: 0 }
+    }
+
+    /// Puts sealed blocks where operations find them: those of a new volume, say.
+    pub fn load(&mut self, blocks: impl Iterator<Item = (u64, Block)>) {
+        self.backing.extend(blocks);
     }
 
     /// Sets what operations stamp into dinodes.
@@ -28,6 +38,14 @@ impl Memory {
     /// The store itself.
     pub fn store(&mut self) -> &mut Store {
         &mut self.store
+    }
+
+    /// Runs an operation once: what it misses is for the caller to bring.
+    pub fn run_once<T>(
+        &mut self,
+        operation: impl FnMut(&mut Op<'_>) -> Result<T, Stop>,
+    ) -> Result<T, Stop> {
+        self.store.run(self.now, operation)
     }
 
     /// Runs an operation, as often as it takes to bring back what it misses.
@@ -64,6 +82,11 @@ impl Memory {
             self.backing.insert(place.bno, block);
         }
         self.store.settle_in_memory();
+    }
+
+    /// Takes every block that was committed out.
+    pub fn take_blocks(&mut self) -> BTreeMap<u64, Block> {
+        std::mem::take(&mut self.backing)
     }
 
     /// Every block that was committed, in order.

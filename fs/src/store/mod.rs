@@ -14,6 +14,7 @@ mod busy;
 mod cache;
 mod commit;
 mod judge;
+mod known;
 mod lock;
 mod locks;
 mod memory;
@@ -42,6 +43,7 @@ use crate::space::{self, Hints};
 use busy::Busy;
 use cache::{Cache, Cached};
 use commit::{Freed, InFlight};
+use known::Known;
 use locks::Locks;
 use op::Edit;
 use place::Round;
@@ -102,14 +104,15 @@ pub struct Store {
     window: Window,
     round: Option<Round>,
     locks: Locks,
+    known: Known,
+    /// Where space was found last.
+    hints: Hints,
     /// The memory of the list of an operation's edits.
     spare_edits: Vec<Edit>,
     mutation: Mutation,
     /// Blocks that the journal has room for, beside the commit under way.
     room: u64,
     is_read_only: bool,
-    /// Where space was found last.
-    hints: Hints,
 }
 
 /// Whether an operation may change anything.
@@ -140,11 +143,12 @@ impl Store {
             window: Window::default(),
             round: None,
             locks: Locks::default(),
+            known: Known::default(),
+            hints: Hints::new(&geometry, slot),
             spare_edits: Vec::with_capacity(OP_BLOCKS_MAX),
             mutation: Mutation::None,
             room: u64::MAX,
             is_read_only: false,
-            hints: Hints::new(&geometry, slot),
         }
     }
 
@@ -222,8 +226,11 @@ impl Store {
         operation: impl FnOnce(&mut Op<'_>) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
         let mut op = Op::new(self, now);
-        let outcome = operation(&mut op);
-        match outcome.and_then(|outcome| space::finish(&mut op).map(|()| outcome)) {
+        let outcome = operation(&mut op).and_then(|outcome| {
+            space::finish(&mut op)?;
+            Ok(outcome)
+        });
+        match outcome {
             Ok(outcome) => {
                 op.succeed();
                 Ok(outcome)

@@ -32,17 +32,17 @@ pub(super) struct Edit {
 
 /// One atomic operation on a store.
 pub struct Op<'a> {
-    store: &'a mut Store,
+    pub(super) store: &'a mut Store,
     now: Time,
     edits: Vec<Edit>,
     freed_data: Vec<Run>,
-    access: Edits,
     /// Blocks of metadata that become pending frees at the end of the operation.
     pub(crate) deferred: Vec<u64>,
     /// The operation gives space back, and may use what is kept for that.
     pub(crate) gives_back: bool,
     /// See [`OP_BLOCKS_MAX`]; more where the operation initialises a group.
     pub(crate) edits_max: usize,
+    access: Edits,
 }
 
 impl<'a> Op<'a> {
@@ -54,10 +54,10 @@ impl<'a> Op<'a> {
             now,
             edits,
             freed_data: Vec::new(),
-            access,
             deferred: Vec::new(),
             gives_back: false,
             edits_max: OP_BLOCKS_MAX,
+            access,
         }
     }
 
@@ -223,6 +223,7 @@ impl<'a> Op<'a> {
     /// Makes the edits part of the running transaction.
     pub(super) fn succeed(self) {
         let Op { store, mut edits, freed_data, .. } = self;
+        store.known.count_operation();
         edits.drain(..).for_each(|edit| settle(store, edit));
         store.spare_edits = edits;
         if store.mutation != Mutation::BusyReusedEarly {

@@ -37,6 +37,12 @@ impl<V> Table<V> {
         self.0.get(&number)
     }
 
+    /// What is kept under `number`, to be changed.
+    #[inline]
+    pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut V> {
+        self.0.get_mut(&number)
+    }
+
     /// Keeps `value`; gives out what was there.
     pub(crate) fn insert(&mut self, number: u64, value: V) -> Option<V> {
         self.0.insert(number, value)

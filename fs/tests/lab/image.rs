@@ -1,0 +1,56 @@
+//! The bytes of a small device, as shared sectors: a crash state is a base and what differs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Bytes that are written whole or not at all.
+pub(crate) const SECTOR: usize = 512;
+
+/// One sector.
+pub(crate) type Sector = [u8; SECTOR];
+
+/// A device of zeroes but for some sectors. Clones share them.
+#[derive(Clone, Default)]
+pub(crate) struct Image {
+    base: Arc<BTreeMap<u64, Arc<Sector>>>,
+    top: BTreeMap<u64, Arc<Sector>>,
+}
+
+impl Image {
+    /// Writes whole sectors from the byte `offset` on.
+    pub(crate) fn write(&mut self, offset: u64, bytes: &[u8]) {
+        let first = offset / SECTOR as u64;
+        for (number, chunk) in (first..).zip(bytes.chunks_exact(SECTOR)) {
+            let sector = Arc::new(chunk.try_into().expect("a chunk is a sector"));
+            self.top.insert(number, sector);
+        }
+    }
+
+    /// Forgets whole sectors: they read as zeroes.
+    pub(crate) fn clear(&mut self, offset: u64, len: u64) {
+        let zero = Arc::new([0; SECTOR]);
+        let first = offset / SECTOR as u64;
+        (first..first + len / SECTOR as u64).for_each(|number| {
+            self.top.insert(number, Arc::clone(&zero));
+        });
+    }
+
+    /// Reads whole sectors.
+    pub(crate) fn read(&self, offset: u64, into: &mut [u8]) {
+        let first = offset / SECTOR as u64;
+        for (number, chunk) in (first..).zip(into.chunks_exact_mut(SECTOR)) {
+            match self.top.get(&number).or_else(|| self.base.get(&number)) {
+                Some(sector) => chunk.copy_from_slice(&sector[..]),
+                None => chunk.fill(0),
+            }
+        }
+    }
+
+    /// Makes what differs part of the base, so that clones are cheap.
+    pub(crate) fn settle(&mut self) {
+        if !self.top.is_empty() {
+            let base = Arc::make_mut(&mut self.base);
+            base.append(&mut self.top);
+        }
+    }
+}

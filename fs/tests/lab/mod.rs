@@ -1,0 +1,11 @@
+//! What crash tests share: a device that remembers every write, and the states that a crash could
+//! have left of it.
+
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+pub(crate) mod bench;
+pub(crate) mod disk;
+pub(crate) mod image;
+pub(crate) mod log;
+pub(crate) mod states;
+pub(crate) mod volume;
