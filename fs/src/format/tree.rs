@@ -2,7 +2,8 @@
 //!
 //! An area is a [`TreeHead`], then entries in ascending order of their keys without gaps: records
 //! where the level is 0, else children. What follows the last entry is zero. A child holds the
-//! keys from its own key up to that of the next child; the first child of the leftmost nodes has 0.
+//! keys from its own key up to that of the next child; the first child holds lesser ones, too, down
+//! to the lower bound of its node.
 
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -54,7 +55,7 @@ pub struct TreeRecord {
 )]
 #[repr(C)]
 pub struct TreeChild {
-    /// No key below the child is less.
+    /// No key below the child is less, unless it is the first.
     pub key: U64,
     /// The child's block.
     pub child: U64,

@@ -54,6 +54,29 @@ struct Part {
 }
 
 impl Part {
+    /// The group's number of the first free bit in `from..end`.
+    fn block(
+        &self,
+        op: &Op<'_>,
+        bits: &Bits,
+        from: u32,
+        end: u32,
+        avoid: Option<u32>,
+    ) -> Option<u32> {
+        let mut at = from;
+        while let Some(clear) = bits.next_clear(at, end) {
+            let chunk = (self.base + clear) & !(CHUNK - 1);
+            if avoid == Some(chunk) {
+                at = chunk - self.base + CHUNK;
+            } else if let Some(after) = self.after_busy(op, clear, 1) {
+                at = after;
+            } else {
+                return Some(self.base + clear);
+            }
+        }
+        None
+    }
+
     /// Where the search goes on when blocks are busy; None when `len` blocks from `at` on are not.
     fn after_busy(&self, op: &Op<'_>, at: u32, len: u32) -> Option<u32> {
         let run = Run { start: self.start + u64::from(at), len: u64::from(len) };
@@ -74,38 +97,26 @@ pub(super) fn block(
         if head.free.get() == 0 {
             return false;
         }
-        let mut at = part.first.max(head.first_free.get());
-        while let Some(clear) = bits.next_clear(at, head.bits.get()) {
-            let chunk = (part.base + clear) & !(CHUNK - 1);
-            if avoid == Some(chunk) {
-                at = chunk - part.base + CHUNK;
-            } else if let Some(after) = part.after_busy(op, clear, 1) {
-                at = after;
-            } else {
-                found = Some(part.base + clear);
-                return true;
-            }
-        }
-        false
+        let from = part.first.max(head.first_free.get());
+        found = part.block(op, bits, from, head.bits.get(), avoid);
+        found.is_some()
     })?;
     Ok(found)
 }
 
-/// A free block in the chunk at `chunk`.
-pub(super) fn block_in_chunk(op: &Op<'_>, group: u32, chunk: u32) -> Result<Option<u32>, Stop> {
+/// A free block among the `len` blocks from `from` on that are in the same bitmap block; not in the
+/// chunk at `avoid`.
+pub(super) fn block_within(
+    op: &Op<'_>,
+    group: u32,
+    from: u32,
+    len: u32,
+    avoid: Option<u32>,
+) -> Result<Option<u32>, Stop> {
     let mut found = None;
-    around(op, group, chunk, |head, bits, part| {
-        let end = head.bits.get().min(part.first + CHUNK);
-        let mut at = part.first;
-        while let Some(clear) = bits.next_clear(at, end) {
-            match part.after_busy(op, clear, 1) {
-                Some(after) => at = after,
-                None => {
-                    found = Some(part.base + clear);
-                    break;
-                }
-            }
-        }
+    around(op, group, from, |head, bits, part| {
+        let end = head.bits.get().min(part.first + len);
+        found = part.block(op, bits, part.first.max(head.first_free.get()), end, avoid);
         true
     })?;
     Ok(found)

@@ -11,6 +11,8 @@ const UNSEEN: u32 = u32::MAX;
 pub struct Hints {
     /// Free and pending blocks of each group, as its header said last.
     room: Vec<u32>,
+    /// The group and the block in it that metadata was found at last.
+    meta_at: (u32, u32),
     /// The group that gave a block of metadata last, to somebody who wanted to be near nothing.
     pub(super) meta: u32,
     /// The same for data.
@@ -22,7 +24,17 @@ impl Hints {
     pub fn new(geometry: &Geometry, slot: u16) -> Hints {
         let groups = u64::from(geometry.groups());
         let start = (u64::from(slot) * groups / u64::from(SLOTS)) as u32;
-        Hints { room: Vec::new(), meta: start, data: start }
+        Hints { room: Vec::new(), meta_at: (u32::MAX, 0), meta: start, data: start }
+    }
+
+    /// Where metadata was found last, if that was in this group.
+    pub(super) fn meta_from(&self, group: u32) -> Option<u32> {
+        Some(self.meta_at.1).filter(|_| self.meta_at.0 == group)
+    }
+
+    /// Metadata was found.
+    pub(super) fn found_meta(&mut self, group: u32, bit: u32) {
+        self.meta_at = (group, bit);
     }
 
     /// A header was seen.

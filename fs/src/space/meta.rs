@@ -6,6 +6,9 @@ use super::{RESERVE_BLOCKS, find, group, pending};
 use crate::format::{GroupCore, Kind};
 use crate::store::{FsError, Op, Run, Stop, Want};
 
+/// Blocks that are near each other.
+const NEAR: u32 = 2048;
+
 /// Allocates a block of metadata that will be `want` (of which only the kind matters), near another
 /// block where there is one (0 where not). The caller writes it with [`Op::fresh`].
 ///
@@ -60,7 +63,7 @@ fn alloc_in(op: &mut Op<'_>, group: u32, kind: Kind, near: u64) -> Result<Option
     let chunk = core.inode_hint.get() & !(CHUNK - 1);
     let found = match kind {
         Kind::Inode => find_dinode(op, group, chunk)?,
-        _ => find_other(op, group, near.unwrap_or(chunk), chunk)?,
+        _ => find_other(op, group, near, chunk)?,
     };
     let Some(bit) = found else { return Ok(None) };
     group::take(op, group, bit, 1)?;
@@ -72,7 +75,7 @@ fn alloc_in(op: &mut Op<'_>, group: u32, kind: Kind, near: u64) -> Result<Option
 
 /// In the chunk that is being filled, in a new one, or anywhere.
 fn find_dinode(op: &Op<'_>, group: u32, chunk: u32) -> Result<Option<u32>, Stop> {
-    if let Some(bit) = find::block_in_chunk(op, group, chunk)? {
+    if let Some(bit) = find::block_within(op, group, chunk, CHUNK, None)? {
         return Ok(Some(bit));
     }
     match find::empty_chunk(op, group, chunk)? {
@@ -81,12 +84,29 @@ fn find_dinode(op: &Op<'_>, group: u32, chunk: u32) -> Result<Option<u32>, Stop>
     }
 }
 
-/// Near what it belongs to, but not among the dinodes unless nothing else is left.
-fn find_other(op: &Op<'_>, group: u32, near: u32, chunk: u32) -> Result<Option<u32>, Stop> {
-    match find::block(op, group, near, Some(chunk))? {
-        Some(bit) => Ok(Some(bit)),
-        None => find::block(op, group, near, None),
+/// Near what it belongs to, or else where the last one was found; not among the dinodes, unless
+/// nothing else is left.
+fn find_other(
+    op: &mut Op<'_>,
+    group: u32,
+    near: Option<u32>,
+    chunk: u32,
+) -> Result<Option<u32>, Stop> {
+    if let Some(near) = near {
+        let found = find::block_within(op, group, near, NEAR, Some(chunk))?;
+        if found.is_some() {
+            return Ok(found);
+        }
     }
+    let from = op.hints_mut().meta_from(group).unwrap_or(chunk);
+    let found = match find::block(op, group, from, Some(chunk))? {
+        Some(bit) => Some(bit),
+        None => find::block(op, group, from, None)?,
+    };
+    if let Some(bit) = found {
+        op.hints_mut().found_meta(group, bit);
+    }
+    Ok(found)
 }
 
 /// Frees a block of metadata: it can be metadata again at once, and data when no image of it can be

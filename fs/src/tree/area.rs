@@ -176,17 +176,6 @@ impl AreaMut<'_> {
         self.truncate(count - 1);
     }
 
-    /// Takes out the `at`th child; its keys go to the child before, those of the first to the next.
-    pub(super) fn remove_child(&mut self, at: usize) {
-        let (count, _) = self.head();
-        let first = tree_children(self.area(), count)[0];
-        self.remove(at);
-        if at == 0 && count > 1 {
-            let next = tree_children(self.area(), count - 1)[0];
-            self.set(0, TreeChild { key: first.key, ..next }.as_bytes());
-        }
-    }
-
     /// Adds entries at the end.
     pub(super) fn append(&mut self, entries: &[u8]) {
         let (count, level) = self.head();

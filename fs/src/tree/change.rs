@@ -164,7 +164,7 @@ impl Tree {
             let count = node.count - 1;
             if count == 0 {
                 nodes.free(op, node.area.bno)?;
-                parent.area.edit(op)?.remove_child(parent.index);
+                parent.area.edit(op)?.remove(parent.index);
             } else if !self.merge(op, nodes, parent, node.level, count)? {
                 break;
             }
@@ -188,16 +188,23 @@ impl Tree {
         let right = if parent.index + 1 < parent.count { parent.index + 1 } else { parent.index };
         let view = parent.area.view(op, Some(level + 1))?;
         let child = |at: usize| self.node(view.children()[at].child.get());
-        let (left, gone) = (child(right - 1), child(right));
+        let (left, gone, lower) = (child(right - 1), child(right), view.children()[right].key);
         drop(view);
         let view = gone.view(op, Some(level))?;
-        if !fits(left.view(op, Some(level))?.count + view.count, max) {
+        let before = left.view(op, Some(level))?.count;
+        if !fits(before + view.count, max) {
             return Ok(false);
         }
-        left.edit(op)?.append(view.entries(0..view.count));
+        let mut left = left.edit(op)?;
+        left.append(view.entries(0..view.count));
+        if level > 0 {
+            // It was a first child, which holds all from its node's lower bound on.
+            let first = TreeChild { key: lower, ..view.children()[0] };
+            left.set(before, first.as_bytes());
+        }
         drop(view);
         nodes.free(op, gone.bno)?;
-        parent.area.edit(op)?.remove_child(right);
+        parent.area.edit(op)?.remove(right);
         Ok(true)
     }
 

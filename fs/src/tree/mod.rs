@@ -2,8 +2,8 @@
 //! attributes.
 //!
 //! The root is an area inside another block; a tree grows from there into node blocks, and falls
-//! back into it. Invariants: keys ascend strictly; a child holds the keys from its own key up to
-//! that of the next child; every node but the root holds an entry; a node's level is one less than
+//! back into it. Invariants: keys ascend strictly; a child holds the keys from its own key (the
+//! first: from its node's lower bound) up to that of the next child; every node but the root holds an entry; a node's level is one less than
 //! its parent's, so that no loop of pointers is followed. What breaks them on disk is damage.
 //! An operation on a tree edits at most two blocks a level, and the root.
 

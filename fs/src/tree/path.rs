@@ -54,14 +54,15 @@ struct Bounds {
 
 impl Bounds {
     /// Picks the child of an inner node that holds `key`.
-    fn descend(&mut self, area: &RootArea, view: &View, key: u64) -> Result<usize, Stop> {
+    fn descend(&mut self, view: &View, key: u64) -> usize {
         let children = view.children();
-        let index = children.partition_point(|child| child.key.get() <= key);
-        // The first child's key is the node's lower bound, so a lesser key never comes here.
-        let index = index.checked_sub(1).ok_or_else(|| area.damage("first key"))?;
-        self.lower = children[index].key.get();
+        // The first child holds what is less than its key, too.
+        let index = children[1..].partition_point(|child| child.key.get() <= key);
+        if index > 0 {
+            self.lower = children[index].key.get();
+        }
         self.upper = children.get(index + 1).map(|next| next.key.get()).or(self.upper);
-        Ok(index)
+        index
     }
 
     /// The keys of a node are within what its parent says.
@@ -73,8 +74,7 @@ impl Bounds {
                 Err(area.damage("count"))
             };
         };
-        let inner = view.level > 0;
-        if first < self.lower || (inner && first != self.lower) || last < first {
+        if first < self.lower || last < first {
             return Err(area.damage("first key"));
         }
         match self.upper {
@@ -93,7 +93,7 @@ impl Tree {
         let mut view = area.view(op, None)?;
         bounds.hold(&area, &view)?;
         while view.level > 0 {
-            let index = bounds.descend(&area, &view, key)?;
+            let index = bounds.descend(&view, key);
             let level = view.level - 1;
             area = self.node(view.children()[index].child.get());
             view = area.view(op, Some(level))?;
@@ -123,7 +123,7 @@ impl Tree {
                 let Bounds { lower, upper } = bounds;
                 return Ok(Path { steps, len: len + 1, upper, lower, exact });
             }
-            step.index = bounds.descend(&area, &view, key)?;
+            step.index = bounds.descend(&view, key);
             steps[len] = step;
             len += 1;
             wanted = Some(view.level - 1);

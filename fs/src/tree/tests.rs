@@ -194,6 +194,39 @@ fn records_in_order_fill_their_nodes() {
 }
 
 #[test]
+fn deep_trees_are_emptied_from_any_end() {
+    const KEYS: u64 = 50_000;
+    let orders: [fn(u64) -> u64; 5] = [
+        |at| at,
+        |at| KEYS - 1 - at,
+        |at| if at % 2 == 0 { KEYS / 2 + at / 2 } else { KEYS / 2 - 1 - at / 2 },
+        |at| if at % 2 == 0 { at / 2 } else { KEYS - 1 - at / 2 },
+        |at| at * 27_644_437 % KEYS,
+    ];
+    for order in orders {
+        let mut bed = Bed::new(ROOT_LEN_MIN);
+        (0..KEYS).for_each(|at| bed.insert(order(KEYS - 1 - at), at));
+        assert!(bed.depth() >= 3);
+        for at in 0..KEYS {
+            if at % 5000 == 0 {
+                bed.agrees();
+                bed.memory.commit();
+            }
+            bed.remove(order(at));
+            if at % 7 == 0 {
+                bed.look(order(at));
+            }
+            if at % 100 < 30 {
+                bed.insert(order(at), at);
+            }
+        }
+        let left: Vec<u64> = bed.model.keys().copied().collect();
+        left.into_iter().for_each(|key| bed.remove(key));
+        assert!(bed.blocks.used.is_empty());
+    }
+}
+
+#[test]
 fn an_operation_edits_few_blocks() {
     let mut bed = Bed::new(ROOT_LEN_MIN);
     // An order in which nothing is near what came before.
