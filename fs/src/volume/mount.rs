@@ -227,6 +227,7 @@ fn shared(
         goal: Cell::new(0),
         commit_signal: Signal::default(),
         place_signal: Signal::default(),
+        orphan_signal: Signal::default(),
         is_placing: Cell::new(false),
         commit_pipe: RefCell::new(None),
         place_pipe: RefCell::new(None),

@@ -69,6 +69,7 @@ pub(super) struct Shared {
     pub(super) goal: Cell<u64>,
     pub(super) commit_signal: Signal,
     pub(super) place_signal: Signal,
+    pub(super) orphan_signal: Signal,
     /// A round of writing in place is under way.
     pub(super) is_placing: Cell<bool>,
     pub(super) commit_pipe: RefCell<Option<Pipe>>,
@@ -143,6 +144,7 @@ impl Shared {
     pub(super) fn wake_all(&self) {
         self.commit_signal.raise();
         self.place_signal.raise();
+        self.orphan_signal.raise();
         self.bell.ring();
     }
 
