@@ -15,6 +15,7 @@ use crate::names::{self, New};
 
 mod commits;
 mod crash;
+mod directories;
 mod mounts;
 mod speed;
 
