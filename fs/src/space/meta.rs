@@ -45,7 +45,9 @@ pub(super) fn reserve(op: &Op<'_>, kind: Kind) -> u32 {
 }
 
 fn alloc_in(op: &mut Op<'_>, group: u32, kind: Kind, near: u64) -> Result<Option<u64>, Stop> {
-    group::prepare(op, group)?;
+    if !group::prepare(op, group, 1)? {
+        return Ok(None);
+    }
     let header = group::header(op, group)?;
     let core = *GroupCore::of(&header);
     drop(header);

@@ -381,6 +381,18 @@ fn groups_are_initialised_when_they_are_needed() {
 }
 
 #[test]
+fn a_run_that_no_group_has_initialises_none() {
+    let mut bed = Bed::new();
+    bed.alloc_data(one(0)).unwrap();
+    let long = Goal { len_min: 2048, len_max: 2048, ..one(0) };
+    assert_eq!(bed.alloc_data(long), Err(FsError::NoSpace));
+    let longest = Goal { len_min: 2000, len_max: 2048, ..one(0) };
+    assert_eq!(bed.alloc_data(longest).unwrap().start / 2048, 1);
+    assert!(!bed.memory.run(|op| is_initialised(op, 2)).unwrap());
+    bed.audit();
+}
+
+#[test]
 fn a_failed_operation_gives_back_what_it_took() {
     let mut bed = Bed::new();
     bed.alloc_data(one(0)).unwrap();
