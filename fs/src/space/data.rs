@@ -83,8 +83,9 @@ fn may_reclaim(op: &mut Op<'_>, group: u32, goal: Goal) -> Result<bool, Stop> {
 
 fn alloc_from_bitmap(op: &mut Op<'_>, group: u32, goal: Goal) -> Result<Option<Run>, Stop> {
     let core = *GroupCore::of(&*group::header(op, group)?);
-    let usable = core.free.get().saturating_sub(reserve(op, Kind::Inode));
-    let max = goal.len_max.min(u64::from(usable)).min(BITS_PER_BLOCK);
+    let wanted = goal.len_max.min(BITS_PER_BLOCK);
+    let usable = group::usable(op, group, &core, reserve(op, Kind::Inode), wanted);
+    let max = wanted.min(usable);
     if max < goal.len_min {
         return Ok(None);
     }

@@ -38,6 +38,19 @@ pub(super) fn header(op: &mut Op<'_>, group: u32) -> Result<Rc<Block>, Stop> {
     Ok(block)
 }
 
+/// Blocks of a group that an operation may take, which leaves `reserve` of them: what is free, but
+/// for what was freed and is not durable yet. Exact where that is fewer than `wanted`.
+pub(super) fn usable(op: &Op<'_>, group: u32, core: &GroupCore, reserve: u32, wanted: u64) -> u64 {
+    let free = u64::from(core.free.get().saturating_sub(reserve));
+    let at_least = free.saturating_sub(op.busy_blocks());
+    if at_least >= wanted {
+        return at_least;
+    }
+    let geometry = op.geometry();
+    let run = Run { start: geometry.group_start(group), len: geometry.group_len(group) };
+    free.saturating_sub(op.busy_blocks_within(run))
+}
+
 /// Changes the header of a group.
 pub(super) fn change(
     op: &mut Op<'_>,

@@ -59,7 +59,7 @@ fn alloc_in(op: &mut Op<'_>, group: u32, kind: Kind, near: u64) -> Result<Option
             return Ok(Some(start + u64::from(bit)));
         }
     }
-    if core.free.get() <= reserve(op, kind) {
+    if group::usable(op, group, &core, reserve(op, kind), 1) == 0 {
         return Ok(None);
     }
     let chunk = core.inode_hint.get() & !(CHUNK - 1);

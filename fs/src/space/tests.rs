@@ -284,7 +284,7 @@ fn perform(bed: &mut Bed, deed: Deed) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
     fn every_block_is_accounted_for(deeds in prop::collection::vec(deed(), 1..80)) {
