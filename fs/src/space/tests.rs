@@ -358,7 +358,7 @@ fn freed_metadata_is_metadata_again_at_once() {
 fn dinodes_lie_together_and_data_lies_apart() {
     let mut bed = Bed::new();
     let inodes: Vec<u64> = (0..64).map(|_| bed.alloc_meta(Kind::Inode, 0).unwrap()).collect();
-    assert!(inodes.windows(2).all(|two| two[1] == two[0] + 1) && inodes[0] % 64 == 0);
+    assert!(inodes.windows(2).all(|two| two[1] == two[0] + 1) && inodes[0].is_multiple_of(64));
     let leaf = bed.alloc_meta(META.kind, inodes[3]).unwrap();
     assert!(leaf > inodes[63]);
     let image = Goal { near: 0, len_min: 1, len_max: 256, align: 256 };
