@@ -70,6 +70,10 @@ fn populated() -> Image {
     volume.scattered(image, 400);
     let clone = volume.file(dir, "clone");
     volume.clone_extents(image, clone);
+    for name in ["one", "another"] {
+        let file = volume.file(dir, name);
+        volume.scattered(file, 30);
+    }
     volume.set_xattr(image, "user.small", b"value");
     volume.set_xattr(clone, "user.large", &[7; 20_000]);
     for number in (0..300).step_by(3) {
@@ -86,7 +90,7 @@ fn populated() -> Image {
 fn a_volume_in_use_is_clean() {
     let (report, _) = checked(&populated(), false);
     assert_eq!(report.findings, []);
-    assert_eq!(report.names, 2 + 200 + 2);
+    assert_eq!(report.names, 2 + 200 + 4);
     assert_eq!(report.inodes, 1 + report.names);
 }
 

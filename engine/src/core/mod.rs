@@ -92,7 +92,7 @@ impl Core {
     /// A core without a kernel below it, on a clock that stands until it is advanced: for tests of
     /// devices that need no system call.
     pub fn standalone() -> Result<Rc<Core>, SetupError> {
-        let arena = ArenaConfig { len: 8 << 20, huge: false };
+        let arena = ArenaConfig { len: 32 << 20, huge: false };
         let config = CoreConfig { arena, ..CoreConfig::default() };
         Core::virtual_core(&config, Clock::virtual_at(0), Driver::Standalone, TaskOrder::Fifo)
     }

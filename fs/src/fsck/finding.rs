@@ -142,6 +142,20 @@ pub struct Report {
     pub names: u64,
     /// Blocks in use.
     pub blocks: u64,
+    /// A sum over all names, see [`digest`]: equal for equal trees of names.
+    pub digest: u64,
+}
+
+/// What one name adds to the digest: the directory that it is in, the name, the inode that it leads
+/// to, and the inode's generation.
+pub fn digest(within: u64, name: &[u8], ino: u64, generation: u32) -> u64 {
+    use std::hash::Hasher;
+    let mut hasher = siphasher::sip::SipHasher24::new();
+    hasher.write_u64(within);
+    hasher.write_u64(ino);
+    hasher.write_u32(generation);
+    hasher.write(name);
+    hasher.finish()
 }
 
 /// The most findings that are told one by one.

@@ -35,7 +35,7 @@ use byway_engine::core::Core;
 use byway_engine::error::{IoError, SetupError};
 
 pub use claims::Claims;
-pub use finding::{CODES, Code, FINDINGS_MAX, Finding, Report};
+pub use finding::{CODES, Code, FINDINGS_MAX, Finding, Report, digest};
 
 use crate::format::{SUPER_AT, SuperError};
 pub(crate) use check::Check;
@@ -154,6 +154,7 @@ async fn one_pass(
     at("names");
     c.report.inodes = 0;
     c.report.names = 0;
+    c.report.digest = 0;
     names::walk(c).await?;
     slots::look_at_orphans(c, orphans).await?;
     groups::claim_pending(c).await?;

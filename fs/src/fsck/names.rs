@@ -119,6 +119,8 @@ async fn follow_some(
             c.note(Code::DirEntry, within, text);
             continue;
         }
+        let more = super::finding::digest(within, &name.name, name.ino, name.generation);
+        c.report.digest = c.report.digest.wrapping_add(more);
         kept.push(name.clone());
     }
     Ok(())

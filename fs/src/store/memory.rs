@@ -118,7 +118,11 @@ mod tests {
         });
         assert_eq!(failed, Err(FsError::NoSpace));
         assert_eq!(memory.store().resident_len(), 0);
-        memory.run(|op| Ok(op.fresh(400, INODE, 0)?.bytes_mut()[4095] = 2)).unwrap();
+        let written = memory.run(|op| {
+            op.fresh(400, INODE, 0)?.bytes_mut()[4095] = 2;
+            Ok(())
+        });
+        written.unwrap();
         memory.commit();
         let seen = memory.run(|op| Ok(op.read(400, INODE)?.bytes()[4095]));
         assert_eq!(seen, Ok(2));

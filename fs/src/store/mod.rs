@@ -69,10 +69,14 @@ enum Reading {
     Stale,
 }
 
-/// Blocks of the journal that one operation may take at most: what it edits, the header and bitmap
-/// of a group that it initialises, and descriptors for both.
+/// Groups that one operation initialises at most: one for metadata and one for data.
+const OP_GROUPS_MAX: u64 = 2;
+
+/// Blocks of the journal that one operation may take at most: what it edits, headers and bitmaps of
+/// groups that it initialises, and descriptors for all of them.
 pub fn op_room(geometry: &Geometry) -> u64 {
-    let edits = OP_BLOCKS_MAX as u64 + 1 + u64::from(geometry.bitmap_blocks());
+    let groups = OP_GROUPS_MAX * (2 + u64::from(geometry.bitmap_blocks()));
+    let edits = OP_BLOCKS_MAX as u64 + groups;
     edits + edits.div_ceil(format::ENTRIES_PER_DESC as u64) + 1
 }
 
@@ -185,7 +189,9 @@ impl Store {
 
     fn edits(&self) -> Edits {
         let needed = self.running_len().saturating_add(self.op_room());
-        match (self.is_read_only, needed > self.room) {
+        // What a whole journal has no room for would wait for ever; few operations take the most.
+        let is_empty = self.is_idle() && self.in_flight.is_none() && self.window.is_empty();
+        match (self.is_read_only, needed > self.room && !is_empty) {
             (true, _) => Edits::ReadOnly,
             (false, true) => Edits::NoRoom,
             (false, false) => Edits::Open,

@@ -193,6 +193,7 @@ fn take_slot(found: &[Found], options: &MountOptions) -> Result<Found, Refusal> 
 fn new_store(superblock: &Superblock, slot: u16, clock: u64, options: &MountOptions) -> Store {
     let mut store = Store::new(superblock.geometry, superblock.uuid, slot, clock);
     store.stand_alone();
+    store.set_dir_hash_key(superblock.dir_hash_key);
     store.set_cache_blocks_max(options.cache_blocks_max);
     store.set_discards(options.discard);
     store.set_mutation(options.mutation);

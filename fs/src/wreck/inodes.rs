@@ -3,6 +3,7 @@
 use super::WreckError;
 use super::target::Target;
 use crate::dir::{Page, clear_run};
+use crate::extents::SHARED;
 use crate::format::{
     BLOCK_LEN, BODY_AT, FORM_EXTENTS, FORM_INDEXED_DIR, FORM_INLINE_DIR, HEADER_LEN, InodeCore,
     Kind, LEAF_HEAD_LEN, XATTR_VALUE_AT, tree_head, tree_records,
@@ -86,9 +87,14 @@ async fn extent(
 }
 
 async fn double_claim(t: &Target) -> Result<String, WreckError> {
-    let (first, from) = extent(t, |_| true).await?;
+    // A block that is shared already has two users by right.
+    let is_alone = |block: &Block| {
+        let at = if block.header().kind.get() == Kind::Inode.code() { BODY_AT } else { HEADER_LEN };
+        tree_records(&block.bytes()[at..], 1)[0].flags.get() & SHARED == 0
+    };
+    let (first, from) = extent(t, is_alone).await?;
     let owner = t.read(first).await?.header().owner;
-    let (second, to) = extent(t, |block| block.header().owner != owner).await?;
+    let (second, to) = extent(t, |block| is_alone(block) && block.header().owner != owner).await?;
     let source = t.read(first).await?;
     let place = source.bytes()[from..from + 8].to_vec();
     let area = &source.bytes()[from - 16..];

@@ -7,5 +7,7 @@ pub(crate) mod bench;
 pub(crate) mod disk;
 pub(crate) mod image;
 pub(crate) mod log;
+pub(crate) mod matrix;
+pub(crate) mod namespace;
 pub(crate) mod states;
 pub(crate) mod volume;

@@ -30,6 +30,10 @@ const DIRECTORY_TYPE: u8 = (MODE_DIRECTORY >> 12) as u8;
 /// Does all work of a pass.
 pub(super) async fn run(c: &mut Check) -> Result<(), Gone> {
     let work = std::mem::take(&mut c.work);
+    // Roots that are damaged cannot be edited by operations: all are emptied before the first one.
+    for one in &work {
+        empty(c, one).await?;
+    }
     let mut bench = Bench::new(c);
     for one in work {
         let done = do_one(c, &mut bench, &one).await?;
@@ -77,20 +81,34 @@ macro_rules! run {
     };
 }
 
+/// Empties the root of what is made anew.
+async fn empty(c: &mut Check, work: &Work) -> Result<(), Gone> {
+    let (ino, form) = match work {
+        Work::Extents { ino, .. } => (*ino, FORM_EXTENTS),
+        Work::Names { ino, .. } => (*ino, FORM_INLINE_DIR),
+        Work::Orphans { slot, .. } => {
+            let (bno, want) =
+                (c.geometry().slot_block(*slot), Want::new(Kind::Slot, (*slot).into()));
+            let area = SLOT_ORPHANS_AT..SLOT_ORPHANS_AT + SLOT_ORPHANS_LEN;
+            return c.mend(bno, want, |block| block.bytes_mut()[area].fill(0)).await;
+        }
+        Work::Rescue { .. } | Work::Refcounts { .. } => return Ok(()),
+    };
+    c.mend(ino, Want::new(Kind::Inode, ino), |block| {
+        let len = InodeCore::of(block).body_len();
+        block.bytes_mut()[BODY_AT..BODY_AT + len].fill(0);
+        let core = InodeCore::of_mut(block);
+        core.form = form;
+        core.entries = 0.into();
+    })
+    .await
+}
+
 async fn extents(c: &mut Check, bench: &mut Bench, ino: u64, records: &[Record]) -> Done {
-    run!(c, bench, |op| clear_body(op, ino, FORM_EXTENTS));
     for record in records {
         run!(c, bench, |op| insert_extent(op, ino, *record));
     }
     Ok(Ok(()))
-}
-
-fn clear_body(op: &mut Op<'_>, ino: u64, form: u8) -> Result<(), Stop> {
-    let block = op.edit(ino, Want::new(Kind::Inode, ino))?;
-    let len = InodeCore::of(block).body_len();
-    InodeCore::of_mut(block).form = form;
-    block.bytes_mut()[BODY_AT..BODY_AT + len].fill(0);
-    Ok(())
 }
 
 fn insert_extent(op: &mut Op<'_>, ino: u64, record: Record) -> Result<(), Stop> {
@@ -99,12 +117,6 @@ fn insert_extent(op: &mut Op<'_>, ino: u64, record: Record) -> Result<(), Stop> 
 }
 
 async fn names_anew(c: &mut Check, bench: &mut Bench, ino: u64, names: &[Named]) -> Done {
-    run!(c, bench, |op| {
-        clear_body(op, ino, FORM_INLINE_DIR)?;
-        let block = op.edit(ino, Want::new(Kind::Inode, ino))?;
-        InodeCore::of_mut(block).entries = 0.into();
-        Ok(())
-    });
     for name in names {
         let target = InodeRef { ino: name.ino, generation: name.generation };
         run!(c, bench, |op| {
@@ -148,11 +160,6 @@ fn shelter(op: &mut Op<'_>, root: InodeRef) -> Result<InodeRef, Stop> {
 
 async fn orphans_anew(c: &mut Check, bench: &mut Bench, slot: u16, orphans: &[(u64, u64)]) -> Done {
     let (bno, want) = (c.geometry().slot_block(slot), Want::new(Kind::Slot, slot.into()));
-    run!(c, bench, |op| {
-        let area = SLOT_ORPHANS_AT..SLOT_ORPHANS_AT + SLOT_ORPHANS_LEN;
-        op.edit(bno, want)?.bytes_mut()[area].fill(0);
-        Ok(())
-    });
     let root = RootArea { bno, want, at: SLOT_ORPHANS_AT, len: SLOT_ORPHANS_LEN };
     let tree = Tree::new(root, Kind::OrphanNode, slot.into());
     for (ino, generation) in orphans {
