@@ -71,6 +71,15 @@ impl Default for CoreConfig {
     }
 }
 
+/// The processors that this process may run on, in order; empty where the kernel does not tell.
+#[must_use]
+pub fn processors() -> Vec<usize> {
+    let mut all: Vec<_> =
+        core_affinity::get_core_ids().unwrap_or_default().iter().map(|core| core.id).collect();
+    all.sort_unstable();
+    all
+}
+
 impl CoreConfig {
     /// Pins the calling thread where the configuration says so.
     pub(crate) fn pin(&self) -> Result<(), SetupError> {
