@@ -1,7 +1,7 @@
 //! A bounded queue from any thread to one task: for what is rare, such as connections and questions.
 //!
-//! Invariants: no lock is shared; what was put in is taken once, in order; what was put in before the
-//! end is still taken after it, and nobody puts anything in after he saw it.
+//! Invariants: no lock is shared; what was put in is taken once, in order, also after the end. What is
+//! put in at the very moment of the end may find no reader any more, and goes with the queue.
 
 use std::fmt;
 use std::future::poll_fn;

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use byway_engine::block::BlockDevice;
 use byway_engine::net::Address;
 
+use super::doors::Door;
+use super::guests::Guests;
 use super::right::{FreeRight, WriteRight};
 use super::tls::TlsConfig;
 
@@ -58,7 +60,7 @@ impl ExportConfig {
 /// How much the server takes on. Times are in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServerLimits {
-    /// Connections at once, those in their handshake included.
+    /// Connections at once, those in their handshake included, where this server counts its own.
     pub connections_max: u32,
     /// Requests of one connection at once, at most [`REQUESTS_MAX`]; the others wait in its socket.
     pub requests_max: u32,
@@ -107,4 +109,10 @@ pub struct ServerConfig {
     pub limits: ServerLimits,
     /// TLS; clients are refused it where there is none.
     pub tls: Option<ServerTls>,
+    /// Counted together with those of other servers, whose limit is then that of all; counted alone
+    /// where there is none.
+    pub guests: Option<Arc<Guests>>,
+    /// The way to the same server on other cores: connections are spread over all of them. One that
+    /// listens nowhere serves those that come in elsewhere.
+    pub door: Option<Door>,
 }

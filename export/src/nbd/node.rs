@@ -5,13 +5,14 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use byway_engine::core::Core;
 
 use super::config::{ServerLimits, ServerTls};
 use super::connection::Connection;
 use super::export::Export;
-use super::succession::Clients;
+use super::guests::Guests;
 use crate::watch::Watch;
 
 /// One server on one core.
@@ -38,12 +39,17 @@ pub(crate) struct Node {
     pub(crate) served: Cell<u32>,
     pub(crate) accepted: Cell<u64>,
     pub(crate) turned_away: Cell<u64>,
-    /// Who comes after whom.
-    pub(crate) clients: Clients,
+    /// The clients of this server, and of others that share the count.
+    pub(crate) guests: Arc<Guests>,
 }
 
 impl Node {
-    pub(crate) fn new(core: &Rc<Core>, limits: ServerLimits, tls: Option<ServerTls>) -> Rc<Node> {
+    pub(crate) fn new(
+        core: &Rc<Core>,
+        limits: ServerLimits,
+        tls: Option<ServerTls>,
+        guests: Arc<Guests>,
+    ) -> Rc<Node> {
         Rc::new(Node {
             core: Rc::clone(core),
             limits,
@@ -61,7 +67,7 @@ impl Node {
             served: Cell::new(0),
             accepted: Cell::new(0),
             turned_away: Cell::new(0),
-            clients: Clients::default(),
+            guests,
         })
     }
 
