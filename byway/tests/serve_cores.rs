@@ -11,6 +11,7 @@ mod daemon;
 #[path = "common/raw_nbd.rs"]
 mod raw_nbd;
 
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -268,8 +269,10 @@ fn an_export_of_the_command_line_runs_on_several_cores_too() {
     let socket = folder.path("nbd.sock");
     let mut command = byway(&["--log", "info", "export", "mem:8m", "--with-parent"]);
     command.args(["--cores", &format!("{one},{other}"), "--socket"]).arg(&socket);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    while std::os::unix::net::UnixStream::connect(&socket).is_err() {}
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.contains("nbd.sock"), "it says '{line}'");
     let mut clients: Vec<_> =
         (0..4).map(|_| RawClient::connect(&socket, "").expect("there is room")).collect();
     assert!(clients.iter_mut().all(|client| client.write(0, &[1; 512]) == 0));
@@ -277,7 +280,7 @@ fn an_export_of_the_command_line_runs_on_several_cores_too() {
     assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     clients.iter_mut().for_each(RawClient::ends);
     let mut log = String::new();
-    std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut log).unwrap();
+    child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
     assert!(child.wait().unwrap().success(), "an end in order");
     for core in ["core=0", "core=1"] {
         let is_told = |line: &&str| line.contains("an export at the end") && line.contains(core);

@@ -34,7 +34,7 @@ pub(crate) fn run(args: &ExportArgs) -> Result<(), Failure> {
     }
     let (configs, listeners) = (cores(args)?.configs(), listeners(args)?);
     let limits = ServerLimits::default();
-    let guests = Guests::new(limits.connections_max);
+    let guests = Guests::new(limits.connections_max, configs.len());
     let plan = ServerPlan { exports: exports(args)?, limits, tls: None, guests };
     // The others outlive the first, which asks them to stop.
     let threads = Threads::start(&configs)?;

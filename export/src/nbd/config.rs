@@ -8,7 +8,6 @@ use byway_engine::block::BlockDevice;
 use byway_engine::net::Address;
 
 use super::doors::Door;
-use super::guests::Guests;
 use super::right::{FreeRight, WriteRight};
 use super::tls::TlsConfig;
 
@@ -109,10 +108,8 @@ pub struct ServerConfig {
     pub limits: ServerLimits,
     /// TLS; clients are refused it where there is none.
     pub tls: Option<ServerTls>,
-    /// Counted together with those of other servers, whose limit is then that of all; counted alone
-    /// where there is none.
-    pub guests: Option<Arc<Guests>>,
-    /// The way to the same server on other cores: connections are spread over all of them. One that
-    /// listens nowhere serves those that come in elsewhere.
+    /// The way to the same server on other cores: connections are spread over all of them, and counted
+    /// together, so that the limit of connections is that of all. A server with a door may listen
+    /// nowhere: it serves those that come in elsewhere.
     pub door: Option<Door>,
 }

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::future::Future;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use byway_engine::core::{Core, Polled};
@@ -12,9 +13,9 @@ use byway_engine::net::{Address, ListenOptions, Listener, Stream};
 
 use super::config::{ExportConfig, ListenOn, REQUESTS_MAX, ServerConfig};
 use super::connection::Connection;
-use super::doors::{Door, Handed, Seat};
+use super::doors::{Door, Handed};
 use super::export::{Export, Right};
-use super::guests::{Guest, Guests};
+use super::guests::{Guest, Guests, Seat};
 use super::node::Node;
 use super::serve::serve;
 use super::stats::{ConnectionStats, ExportStats, ServerStats, count};
@@ -38,7 +39,7 @@ pub struct Server;
 
 impl Server {
     /// Listens and serves on this core until it is stopped. The same server on several cores is one
-    /// for each, with a [`Door`] between them, the same [`Guests`], and a handle of the same right.
+    /// for each, with a [`Door`] between them, and a handle of the same right.
     ///
     /// # Errors
     /// Where a device or a listener cannot be opened; by the thing and the remedy.
@@ -46,12 +47,14 @@ impl Server {
         check(&config)?;
         let listeners = listen(core, config.listeners)?;
         let addresses = listeners.iter().map(|l| l.local_address().clone()).collect();
-        let is_one_of_many = config.guests.is_some();
-        let guests = config.guests.unwrap_or_else(|| Guests::new(config.limits.connections_max));
-        let node = Node::new(core, config.limits, config.tls, guests);
-        let door = config.door;
+        let ServerConfig { exports, limits, tls, door, .. } = config;
+        let guests = match &door {
+            Some(door) => Arc::clone(door.guests()),
+            None => Guests::new(limits.connections_max, 1),
+        };
+        let node = Node::new(core, limits, tls, guests);
         let handle = ServerHandle { node, addresses, door, tasks: RefCell::default() };
-        for export in config.exports {
+        for export in exports {
             handle.add_export(export)?;
         }
         for listener in listeners {
@@ -61,8 +64,6 @@ impl Server {
         if let Some(door) = &handle.door {
             let adopting = adopt(Rc::clone(&handle.node), door.clone());
             handle.spawn(Class::Foreground, "nbd-adopt", adopting);
-        }
-        if is_one_of_many {
             let keeping = succession::keep_order(Rc::clone(&handle.node));
             handle.spawn(Class::Foreground, "nbd-succession", keeping);
         }

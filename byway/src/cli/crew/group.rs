@@ -52,7 +52,6 @@ impl ServerPlan {
             exports: self.exports.iter().map(ExportPlan::config).collect(),
             limits: self.limits,
             tls: self.tls.clone(),
-            guests: Some(Arc::clone(&self.guests)),
             door: Some(door),
         }
     }
@@ -80,7 +79,7 @@ impl Crew {
         listeners: Vec<ListenOn>,
         plan: &ServerPlan,
     ) -> Result<Vec<Address>, SetupError> {
-        let doors = Door::of_cores(self.len());
+        let doors = Door::of_cores(self.len(), &plan.guests);
         let mut listeners = Some(listeners);
         let mut addresses = Vec::new();
         for (number, door) in doors.into_iter().enumerate().rev() {

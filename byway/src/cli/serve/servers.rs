@@ -49,7 +49,7 @@ struct Wanted<'a> {
 
 impl Starter {
     pub(super) fn new(crew: &Rc<Crew>, limits: &LimitsSection, tls: Option<TlsConfig>) -> Starter {
-        let guests = Guests::new(limits.connections);
+        let guests = Guests::new(limits.connections, crew.len());
         let limits = ServerLimits {
             connections_max: limits.connections,
             requests_max: limits.requests,

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod client;
+mod cores;
 mod hostile;
 mod lifetime;
 mod many;
@@ -21,7 +22,7 @@ use byway_proto::nbd::errno::NbdErrno;
 use byway_proto::nbd::flags::CommandFlags;
 
 use super::*;
-use client::{connect, greet};
+use client::{connect, connect_as, greet};
 
 const NO_FLAGS: CommandFlags = CommandFlags::NONE;
 const SECOND: u64 = 1_000_000_000;
