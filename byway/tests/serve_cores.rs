@@ -290,6 +290,31 @@ fn an_export_of_the_command_line_runs_on_several_cores_too() {
 }
 
 #[test]
+fn the_service_manager_hears_of_a_daemon_whose_cores_all_turn() {
+    let Some(cores) = two_cores() else { return };
+    let folder = Folder::new("cores-watchdog");
+    let config = on(cores, &folder) + &export("one", "mem:8m");
+    let daemon = Daemon::start_with(&folder, &config, &[("WATCHDOG_USEC", "200000")]);
+    for _ in 0..3 {
+        daemon.hears("WATCHDOG=1");
+    }
+}
+
+#[test]
+fn a_place_that_is_taken_ends_the_start_on_all_cores() {
+    let Some(cores) = two_cores() else { return };
+    let folder = Folder::new("cores-taken");
+    let _other = std::os::unix::net::UnixListener::bind(folder.path("nbd.sock")).unwrap();
+    std::fs::write(folder.path("byway.toml"), on(cores, &folder) + &export("one", "mem:8m"))
+        .unwrap();
+    let mut command = byway(&["--log", "error", "serve", "--config"]);
+    let output = command.arg(folder.path("byway.toml")).output().unwrap();
+    let (line, code) = common::failure(&output);
+    assert!(line.contains("nbd.sock") && line.contains("; "), "{line}");
+    assert_eq!(code, 1);
+}
+
+#[test]
 fn cores_that_this_host_does_not_have_are_refused() {
     let folder = Folder::new("cores-none");
     let most = byway_engine::core::processors().last().unwrap() + 1;

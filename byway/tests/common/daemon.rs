@@ -17,11 +17,17 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     pub(crate) fn start(folder: &Folder, config: &str) -> Daemon {
+        Daemon::start_with(folder, config, &[])
+    }
+
+    /// The same, with more in its environment.
+    pub(crate) fn start_with(folder: &Folder, config: &str, more: &[(&str, &str)]) -> Daemon {
         std::fs::write(folder.path("byway.toml"), config).unwrap();
         let manager = UnixDatagram::bind(folder.path("notify")).unwrap();
         manager.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let mut command = byway(&["serve", "--with-parent", "--config"]);
         command.arg(folder.path("byway.toml")).env("NOTIFY_SOCKET", folder.path("notify"));
+        command.envs(more.iter().copied());
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
         let daemon = Daemon { child, out, manager };

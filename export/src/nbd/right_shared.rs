@@ -145,6 +145,7 @@ impl Drop for Handle {
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     use byway_engine::core::{CoreConfig, PollMode};
     use byway_engine::memory::ArenaConfig;
@@ -237,19 +238,17 @@ mod tests {
         let shared = SharedRight::new(Some(image.right().with_wait(10_000_000_000)));
         let other = SharedRight::new(Some(image.right().with_wait(10_000_000_000)));
         // The lock of the file is what keeps the two apart: they stand for two processes.
-        let inside: Arc<Mutex<[u32; 2]>> = Arc::default();
+        let inside: Arc<[AtomicU32; 2]> = Arc::default();
         let work = |right: &Arc<SharedRight>, side: usize| {
             let (right, inside) = (Arc::clone(right), Arc::clone(&inside));
             move |core: Rc<Core>| async move {
                 for _ in 0..20 {
                     let handle = right.handle();
                     Rc::clone(&handle).acquire(Rc::clone(&core)).await.unwrap();
-                    let mut sides = inside.lock().unwrap();
-                    sides[side] += 1;
-                    assert_eq!(sides[1 - side], 0, "both sides hold the right");
-                    drop(sides);
+                    inside[side].fetch_add(1, Ordering::SeqCst);
+                    assert_eq!(inside[1 - side].load(Ordering::SeqCst), 0, "both sides hold it");
                     core.sleep(100_000).await;
-                    inside.lock().unwrap()[side] -= 1;
+                    inside[side].fetch_sub(1, Ordering::SeqCst);
                     handle.release();
                     core.sleep(6_000_000).await;
                 }

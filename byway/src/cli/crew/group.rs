@@ -106,10 +106,9 @@ impl Crew {
     ) -> Result<(), SetupError> {
         let (name, export) = (export.name.clone(), export.clone());
         let add = move |station: Rc<Station>| async move { station.add_export(id, &export) };
-        let answers = self.ask_all(add).await.into_iter().enumerate();
-        let added = answers
-            .map(|(number, answer)| answer.unwrap_or_else(|| Err(is_gone(number))))
-            .collect::<Result<(), _>>();
+        let mut answers = self.ask_all(add).await.into_iter().enumerate();
+        let added =
+            answers.try_for_each(|(number, answer)| answer.unwrap_or_else(|| Err(is_gone(number))));
         if added.is_err() {
             self.remove_export(id, &name).await;
         }

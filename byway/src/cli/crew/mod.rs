@@ -184,4 +184,26 @@ mod tests {
         let late = crew.ask(2, |_| async {});
         assert_eq!(reactor.run(|_| async move { (waiting.await, late.await) }), (None, None));
     }
+
+    #[test]
+    fn a_core_that_hangs_is_waited_for_and_the_others_answer() {
+        let cores = Cores { cpus: Vec::new(), memory: 16 << 20, poll_mode: PollMode::Never };
+        let configs = cores.configs_for(3);
+        let reactor = Reactor::new(&configs[0]).unwrap();
+        let threads = Threads::start(&configs).unwrap();
+        let crew = Crew::start(reactor.core(), &threads).unwrap();
+        let hold = Arc::new(std::sync::Mutex::new(()));
+        let held = Arc::clone(&hold);
+        reactor.run(|core| async move {
+            let guard = hold.lock().unwrap();
+            let hanging = crew.ask(1, move |_| async move { drop(held.lock().unwrap()) });
+            let soon = core.now() + 50_000_000;
+            let all = byway_engine::core::within(&core, soon, crew.ask_all(|_| async {})).await;
+            assert_eq!(all, None, "not all have answered");
+            assert_eq!(crew.ask(2, |_| async {}).await, Some(()));
+            drop(guard);
+            assert_eq!(hanging.await, Some(()));
+            assert_eq!(crew.ask_all(|_| async {}).await, [Some(()); 3]);
+        });
+    }
 }
