@@ -82,6 +82,9 @@ fn connections_through_one_socket_are_served_by_both_cores() {
         assert!(page.lines().any(|one| one == line), "{line} is not in\n{page}");
     }
 
+    let table = run(byway(&["status", "--control"]).arg(folder.path("control.sock")));
+    assert!(table.contains("PROCESSOR"), "{table}");
+
     // Who leaves makes room: the next two go to the core that has fewer.
     let gone = [clients.remove(2), clients.remove(0)];
     drop(gone);
