@@ -66,7 +66,7 @@ impl Setup {
             listeners: vec![ListenOn::Address(self.address.clone())],
             exports: vec![ExportConfig { multi_conn: self.multi_conn, ..export }],
             limits: self.limits,
-            tls: None,
+            ..ServerConfig::default()
         };
         Server::start(core, config).map_err(|error| error.to_string())
     }
