@@ -217,7 +217,9 @@ fn the_right_to_write_is_that_of_both_cores() {
                 assert_eq!(second.write(8192, &[3; 4096]), 0);
             }
         });
-        assert_eq!(moved.write(0, &[4; 4096]), EPERM, "a second writer is refused");
+        // Three times, since a writer that does not get to run for a while is quiet, too.
+        let mut is_refused = || moved.write(16384, &[4; 4096]) == EPERM;
+        assert!((0..3).any(|_| is_refused()), "a second writer is refused");
         is_over.store(true, Ordering::Relaxed);
         writing.join().unwrap();
     });
