@@ -192,16 +192,14 @@ mod tests {
         let reactor = Reactor::new(&configs[0]).unwrap();
         let threads = Threads::start(&configs).unwrap();
         let crew = Crew::start(reactor.core(), &threads).unwrap();
-        let hold = Arc::new(std::sync::Mutex::new(()));
-        let held = Arc::clone(&hold);
+        let (release, held) = std::sync::mpsc::channel::<()>();
         reactor.run(|core| async move {
-            let guard = hold.lock().unwrap();
-            let hanging = crew.ask(1, move |_| async move { drop(held.lock().unwrap()) });
+            let hanging = crew.ask(1, move |_| async move { drop(held.recv()) });
             let soon = core.now() + 50_000_000;
             let all = byway_engine::core::within(&core, soon, crew.ask_all(|_| async {})).await;
             assert_eq!(all, None, "not all have answered");
             assert_eq!(crew.ask(2, |_| async {}).await, Some(()));
-            drop(guard);
+            drop(release);
             assert_eq!(hanging.await, Some(()));
             assert_eq!(crew.ask_all(|_| async {}).await, [Some(()); 3]);
         });
