@@ -194,13 +194,13 @@ mod tests {
         let crew = Crew::start(reactor.core(), &threads).unwrap();
         let (release, held) = std::sync::mpsc::channel::<()>();
         reactor.run(|core| async move {
-            let hanging = crew.ask(1, move |_| async move { drop(held.recv()) });
+            let hanging = crew.ask(1, move |_| async move { held.recv().is_err() });
             let soon = core.now() + 50_000_000;
             let all = byway_engine::core::within(&core, soon, crew.ask_all(|_| async {})).await;
             assert_eq!(all, None, "not all have answered");
             assert_eq!(crew.ask(2, |_| async {}).await, Some(()));
             drop(release);
-            assert_eq!(hanging.await, Some(()));
+            assert_eq!(hanging.await, Some(true));
             assert_eq!(crew.ask_all(|_| async {}).await, [Some(()); 3]);
         });
     }
