@@ -17,6 +17,7 @@ mod handshake;
 mod housekeeping;
 mod incoming;
 pub mod kernel;
+mod mutation;
 mod node;
 mod outgoing;
 mod right;
@@ -32,6 +33,7 @@ pub mod tls;
 mod wire;
 
 pub use config::{ExportConfig, ListenOn, REQUESTS_MAX, ServerConfig, ServerLimits, ServerTls};
+pub use mutation::Mutation;
 pub use right::{Answer, FreeRight, Refused, WriteRight};
 pub use right_file::FileRight;
 pub use server::{Server, ServerHandle};

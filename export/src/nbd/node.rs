@@ -11,6 +11,7 @@ use byway_engine::core::Core;
 use super::config::{ServerLimits, ServerTls};
 use super::connection::Connection;
 use super::export::Export;
+use super::mutation::{Mutation, Plan};
 use super::succession::Clients;
 use crate::watch::Watch;
 
@@ -40,10 +41,17 @@ pub(crate) struct Node {
     pub(crate) turned_away: Cell<u64>,
     /// Who comes after whom.
     pub(crate) clients: Clients,
+    /// Rules that it breaks.
+    pub(crate) plan: Plan,
 }
 
 impl Node {
-    pub(crate) fn new(core: &Rc<Core>, limits: ServerLimits, tls: Option<ServerTls>) -> Rc<Node> {
+    pub(crate) fn new(
+        core: &Rc<Core>,
+        limits: ServerLimits,
+        tls: Option<ServerTls>,
+        plan: Plan,
+    ) -> Rc<Node> {
         Rc::new(Node {
             core: Rc::clone(core),
             limits,
@@ -62,6 +70,7 @@ impl Node {
             accepted: Cell::new(0),
             turned_away: Cell::new(0),
             clients: Clients::default(),
+            plan,
         })
     }
 
@@ -101,6 +110,9 @@ impl Node {
 
     /// A connection is over.
     pub(crate) fn remove(&self, connection: &Connection) {
+        if self.plan.breaks(Mutation::ConnectionLeaked) {
+            return;
+        }
         self.connections.borrow_mut()[connection.index as usize] = None;
         self.changed.changed();
     }

@@ -12,6 +12,7 @@ use byway_engine::net::{Address, ListenOptions, Listener, Stream};
 use super::config::{ExportConfig, ListenOn, REQUESTS_MAX, ServerConfig};
 use super::connection::Connection;
 use super::export::{Export, Right};
+use super::mutation::{Mutation, Plan};
 use super::node::Node;
 use super::serve::serve;
 use super::stats::{ConnectionStats, ExportStats, ServerStats, count};
@@ -39,10 +40,22 @@ impl Server {
     /// # Errors
     /// Where a device or a listener cannot be opened; by the thing and the remedy.
     pub fn start(core: &Rc<Core>, config: ServerConfig) -> Result<ServerHandle, SetupError> {
+        Server::start_broken(core, config, None)
+    }
+
+    /// As [`Server::start`], and breaks a rule on purpose, so that checkers can prove that they notice.
+    ///
+    /// # Errors
+    /// As those of [`Server::start`].
+    pub fn start_broken(
+        core: &Rc<Core>,
+        config: ServerConfig,
+        mutation: Option<Mutation>,
+    ) -> Result<ServerHandle, SetupError> {
         check(&config)?;
         let listeners = listen(core, config.listeners)?;
         let addresses = listeners.iter().map(|l| l.local_address().clone()).collect();
-        let node = Node::new(core, config.limits, config.tls);
+        let node = Node::new(core, config.limits, config.tls, Plan::new(mutation));
         let handle = ServerHandle { node, addresses, tasks: RefCell::default() };
         for export in config.exports {
             handle.add_export(export)?;
