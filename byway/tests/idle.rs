@@ -20,6 +20,7 @@ const WARM_UP: u32 = 50;
 const CONNECTION_MAX: u64 = 32 << 10;
 const SESSION_MAX: u64 = 64 << 10;
 const BHS_LEN: usize = 48;
+const TRANSIT: u8 = 0x80;
 
 /// A server process. It ends with its value.
 struct Served {
@@ -72,24 +73,42 @@ fn shake_hands(socket: &std::path::Path) -> UnixStream {
     stream
 }
 
-/// A login without a challenge in one request (RFC 7143, 11.12 and 11.13).
+/// A login without a challenge (RFC 7143, 11.12 and 11.13).
 fn log_in(portal: &str, target: &str, qualifier: u32) -> TcpStream {
     let text = format!(
         "InitiatorName=iqn.2026-01.example:idle\0TargetName={target}\0SessionType=Normal\0"
     );
-    let mut bhs = [0; BHS_LEN];
-    // Login, immediate; transit from operational negotiation to full feature phase.
-    (bhs[0], bhs[1]) = (0x43, 0x87);
-    bhs[5..8].copy_from_slice(&(text.len() as u32).to_be_bytes()[1..]);
-    bhs[8] = 0x80;
-    bhs[9..13].copy_from_slice(&qualifier.to_be_bytes());
-    let padding = vec![0; text.len().next_multiple_of(4) - text.len()];
     let mut stream = TcpStream::connect(portal).unwrap();
+    ask(&mut stream, &text, qualifier, 0);
+    // The target says what it wants, and is asked again.
+    let mut answer = answer_to(&mut stream);
+    if answer[1] & TRANSIT == 0 {
+        let stat_sn = u32::from_be_bytes(answer[24..28].try_into().unwrap());
+        ask(&mut stream, "", qualifier, stat_sn + 1);
+        answer = answer_to(&mut stream);
+    }
+    assert_eq!(answer[1], 0x87, "the full feature phase begins");
+    stream
+}
+
+/// A login request, immediate, from operational negotiation to the full feature phase.
+fn ask(stream: &mut TcpStream, text: &str, qualifier: u32, exp_stat_sn: u32) {
+    let mut bhs = [0; BHS_LEN];
+    (bhs[0], bhs[1], bhs[8]) = (0x43, TRANSIT | 0x07, 0x80);
+    bhs[5..8].copy_from_slice(&(text.len() as u32).to_be_bytes()[1..]);
+    bhs[9..13].copy_from_slice(&qualifier.to_be_bytes());
+    bhs[28..32].copy_from_slice(&exp_stat_sn.to_be_bytes());
+    let padding = vec![0; text.len().next_multiple_of(4) - text.len()];
     stream.write_all(&[&bhs, text.as_bytes(), &padding].concat()).unwrap();
+}
+
+fn answer_to(stream: &mut TcpStream) -> [u8; BHS_LEN] {
     let mut answer = [0; BHS_LEN];
     stream.read_exact(&mut answer).unwrap();
-    assert_eq!((answer[0], answer[1], answer[36]), (0x23, 0x87, 0), "the login went well");
-    stream
+    assert_eq!((answer[0], answer[36]), (0x23, 0), "the login goes well");
+    let len = u32::from_be_bytes([0, answer[5], answer[6], answer[7]]) as usize;
+    stream.read_exact(&mut vec![0; len.next_multiple_of(4)]).unwrap();
+    answer
 }
 
 #[test]
