@@ -13,6 +13,7 @@ use super::config::{ServerLimits, ServerTls};
 use super::connection::Connection;
 use super::export::Export;
 use super::guests::Guests;
+use super::mutation::{Mutation, Plan};
 use crate::watch::Watch;
 
 /// One server on one core.
@@ -41,6 +42,8 @@ pub(crate) struct Node {
     pub(crate) turned_away: Cell<u64>,
     /// The clients of this server, and of others that share the count.
     pub(crate) guests: Arc<Guests>,
+    /// Rules that it breaks.
+    pub(crate) plan: Plan,
 }
 
 impl Node {
@@ -49,6 +52,7 @@ impl Node {
         limits: ServerLimits,
         tls: Option<ServerTls>,
         guests: Arc<Guests>,
+        plan: Plan,
     ) -> Rc<Node> {
         Rc::new(Node {
             core: Rc::clone(core),
@@ -68,6 +72,7 @@ impl Node {
             accepted: Cell::new(0),
             turned_away: Cell::new(0),
             guests,
+            plan,
         })
     }
 
@@ -107,6 +112,9 @@ impl Node {
 
     /// A connection is over.
     pub(crate) fn remove(&self, connection: &Connection) {
+        if self.plan.breaks(Mutation::ConnectionLeaked) {
+            return;
+        }
         self.connections.borrow_mut()[connection.index as usize] = None;
         self.changed.changed();
     }

@@ -16,6 +16,7 @@ use super::connection::Connection;
 use super::doors::{Door, Handed};
 use super::export::{Export, Right};
 use super::guests::{Guest, Guests, Seat};
+use super::mutation::{Mutation, Plan};
 use super::node::Node;
 use super::serve::serve;
 use super::stats::{ConnectionStats, ExportStats, ServerStats, count};
@@ -44,6 +45,18 @@ impl Server {
     /// # Errors
     /// Where a device or a listener cannot be opened; by the thing and the remedy.
     pub fn start(core: &Rc<Core>, config: ServerConfig) -> Result<ServerHandle, SetupError> {
+        Server::start_broken(core, config, None)
+    }
+
+    /// As [`Server::start`], and breaks a rule on purpose, so that checkers can prove that they notice.
+    ///
+    /// # Errors
+    /// As those of [`Server::start`].
+    pub fn start_broken(
+        core: &Rc<Core>,
+        config: ServerConfig,
+        mutation: Option<Mutation>,
+    ) -> Result<ServerHandle, SetupError> {
         check(&config)?;
         let listeners = listen(core, config.listeners)?;
         let addresses = listeners.iter().map(|l| l.local_address().clone()).collect();
@@ -52,7 +65,7 @@ impl Server {
             Some(door) => Arc::clone(door.guests()),
             None => Guests::new(limits.connections_max, 1),
         };
-        let node = Node::new(core, limits, tls, guests);
+        let node = Node::new(core, limits, tls, guests, Plan::new(mutation));
         let handle = ServerHandle { node, addresses, door, tasks: RefCell::default() };
         for export in exports {
             handle.add_export(export)?;

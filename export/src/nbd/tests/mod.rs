@@ -7,6 +7,7 @@ mod hostile;
 mod lifetime;
 mod many;
 mod rights;
+mod succession;
 
 use std::rc::Rc;
 use std::sync::Arc;
