@@ -50,8 +50,8 @@ pub(crate) struct Worker {
 impl Worker {
     /// On a volume without names.
     pub(crate) fn new(volume: Volume, rng: Rng) -> Worker {
-        let (ino, generation) = volume.root();
-        Worker { volume, root: InodeRef { ino, generation }, rng, model: Model::default() }
+        let root = volume.root();
+        Worker { volume, root, rng, model: Model::default() }
     }
 
     fn some_dir(&mut self) -> InodeRef {
