@@ -113,13 +113,11 @@ impl Worker {
     }
 
     async fn finish(&mut self, orphan: bool, at: InodeRef) -> Result<(), FsError> {
-        let slot = self.volume.slot();
-        while orphan {
-            let step = self.volume.run(|op| inode::finish_step(op, slot, at)).await?;
-            if step != Finish::More {
-                break;
-            }
+        if !orphan {
+            return Ok(());
         }
+        let slot = self.volume.slot();
+        while self.volume.run(|op| inode::finish_step(op, slot, at)).await? == Finish::More {}
         Ok(())
     }
 
