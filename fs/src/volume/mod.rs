@@ -8,6 +8,7 @@ mod bell;
 mod blocks;
 mod commit;
 mod directory;
+mod grow;
 mod heartbeat;
 mod mount;
 mod options;
@@ -161,6 +162,18 @@ impl Volume {
     /// Makes everything durable in place too, so that the journal is empty.
     pub async fn checkpoint(&self) -> Result<(), FsError> {
         self.shared.place_all().await
+    }
+
+    /// Lets the volume use all of a device that became longer; operations wait meanwhile. Gives the
+    /// blocks that it has then.
+    ///
+    /// # Errors
+    /// `Invalid` where the device is shorter than the volume, or too long for its groups.
+    pub async fn grow(&self) -> Result<u64, FsError> {
+        match self.shared.is_active() {
+            true => grow::grow(&self.shared).await,
+            false => Err(self.shared.reason()),
+        }
     }
 
     /// Gives a glock down to `mode`: its blocks become durable in place, by one commit, the writes

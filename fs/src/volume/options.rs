@@ -186,6 +186,18 @@ impl fmt::Display for MountError {
 
 impl std::error::Error for MountError {}
 
+impl Refusal {
+    /// What it is for a volume that is mounted.
+    pub(super) fn into_error(self) -> FsError {
+        match self {
+            Refusal::Damaged(damage) => FsError::Damaged(damage),
+            Refusal::Io(error) => FsError::Io(error),
+            Refusal::Failed(error) => error,
+            _ => FsError::ReadOnly,
+        }
+    }
+}
+
 impl From<Box<IoError>> for Refusal {
     fn from(error: Box<IoError>) -> Refusal {
         Refusal::Io(error)

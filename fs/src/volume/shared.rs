@@ -76,6 +76,8 @@ pub(super) struct Shared {
     pub(super) place_pipe: RefCell<Option<Pipe>>,
     pub(super) hooks: RefCell<Vec<Rc<dyn SyncHook>>>,
     pub(super) needs_fsck: Cell<bool>,
+    /// Operations wait: something outside of them changes.
+    pub(super) is_frozen: Cell<bool>,
     /// The number of the newest heartbeat.
     pub(super) beats: Cell<u64>,
     /// A heartbeat is being written.
