@@ -28,11 +28,11 @@ pub struct Header {
     pub uuid: [u8; 16],
     /// Where the block belongs.
     pub bno: U64,
-    /// Whose it is: an inode, a group or a slot, by [`Kind`].
+    /// Whose it is: an inode, a group or a slot, by [`super::Kind`].
     pub owner: U64,
     /// The transaction that wrote it last.
     pub version: U64,
-    /// A [`Kind`].
+    /// A [`super::Kind`].
     pub kind: U16,
     /// For nodes of trees: 0 in leaves.
     pub level: U16,
@@ -45,6 +45,25 @@ pub struct Header {
 }
 
 const _: () = assert!(size_of::<Header>() == HEADER_LEN);
+
+impl Header {
+    /// The header of a block that is made outside of a transaction; its checksum is still missing.
+    pub fn new(uuid: &[u8; 16], bno: u64, want: Want, version: u64) -> Header {
+        Header {
+            magic: MAGIC.into(),
+            crc: 0.into(),
+            uuid: *uuid,
+            bno: bno.into(),
+            owner: want.owner.into(),
+            version: version.into(),
+            kind: want.kind.code().into(),
+            level: 0.into(),
+            epoch: 0.into(),
+            slot: 0.into(),
+            reserved: [0; 6],
+        }
+    }
+}
 
 /// The header of a block, unjudged.
 pub fn header(block: &[u8; BLOCK_LEN]) -> &Header {

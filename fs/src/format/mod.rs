@@ -3,15 +3,38 @@
 //! Invariant: a block says what it is, whose it is and where it belongs, so that a misdirected,
 //! stale or foreign block is never taken for the right one. `docs/on-disk-format.md` draws it.
 
+mod bitmap;
 mod geometry;
+mod group;
 mod header;
+mod heartbeat;
+mod inode;
 mod kind;
+mod plan;
+mod slot;
+mod superblock;
+pub(crate) mod view;
 
+pub use bitmap::{BITS_AT, BitmapHead, Bits, bitmap_want, bits_in, check_bits};
 pub use geometry::*;
+pub use group::{
+    GROUP_PENDING_AT, GROUP_PENDING_LEN, GROUP_REFCOUNTS_AT, GROUP_REFCOUNTS_LEN, GroupCore,
+};
 pub use header::{Header, MAGIC, check, header, seal};
+pub use heartbeat::{HEARTBEAT_ALIVE, HEARTBEAT_GONE, HeartbeatCore};
+pub use inode::*;
 pub use kind::{KINDS, Kind};
+pub use plan::*;
+pub use slot::{SLOT_CLEAN, SLOT_MOUNTED, SLOT_ORPHANS_AT, SLOT_ORPHANS_LEN, SlotCore};
+pub use superblock::*;
 
 /// Bytes of a block of metadata, and the unit of allocation.
 pub const BLOCK_LEN: usize = 4096;
 /// Bytes of the header of every block of metadata.
 pub const HEADER_LEN: usize = 64;
+
+/// The text in a field that is padded with zeroes; what is no text shows as replacements.
+fn text_of(bytes: &[u8]) -> String {
+    let len = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    String::from_utf8_lossy(&bytes[..len]).into_owned()
+}

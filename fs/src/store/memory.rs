@@ -78,7 +78,8 @@ mod tests {
     use crate::store::Want;
 
     fn memory() -> Memory {
-        let geometry = Geometry { blocks: 8192, group_blocks: 2048, journal_blocks: 256 };
+        let geometry =
+            Geometry { blocks: 8192, group_blocks: 2048, journal_blocks: 256, journals: 1 };
         Memory::new(geometry, [7; 16])
     }
 
