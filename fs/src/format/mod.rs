@@ -13,6 +13,7 @@ mod kind;
 mod plan;
 mod slot;
 mod superblock;
+mod tree;
 pub(crate) mod view;
 
 pub use bitmap::{BITS_AT, BitmapHead, Bits, bitmap_want, bits_in, check_bits};
@@ -27,6 +28,7 @@ pub use kind::{KINDS, Kind};
 pub use plan::*;
 pub use slot::{SLOT_CLEAN, SLOT_MOUNTED, SLOT_ORPHANS_AT, SLOT_ORPHANS_LEN, SlotCore};
 pub use superblock::*;
+pub use tree::*;
 
 /// Bytes of a block of metadata, and the unit of allocation.
 pub const BLOCK_LEN: usize = 4096;

@@ -9,6 +9,7 @@
 //! part of the running transaction exactly when its version is the transaction's.
 
 mod block;
+mod judge;
 mod lock;
 mod memory;
 mod op;
@@ -25,6 +26,7 @@ pub use op::{Op, Run};
 pub use stop::{Damage, Fault, FsError, Stop, Want};
 
 use crate::format::{self, Geometry};
+use crate::space::{self, Hints};
 use table::Table;
 
 /// Nanoseconds since 1970 (UTC), for the times of dinodes. The shell tells it; machines have none.
@@ -59,6 +61,8 @@ pub struct Store {
     locks: BTreeMap<LockId, Mode>,
     /// Everything is granted: one node, alone.
     grants_itself: bool,
+    /// Where space was found last.
+    hints: Hints,
 }
 
 impl Store {
@@ -77,6 +81,7 @@ impl Store {
             busy: BTreeMap::new(),
             locks: BTreeMap::new(),
             grants_itself: false,
+            hints: Hints::new(&geometry, slot),
         }
     }
 
@@ -98,6 +103,7 @@ impl Store {
     ) -> Result<T, Stop> {
         let mut op = Op::new(self, now);
         let outcome = operation(&mut op)?;
+        space::finish(&mut op)?;
         op.succeed();
         Ok(outcome)
     }
@@ -105,6 +111,7 @@ impl Store {
     /// A block that an operation missed was read. Fails where it is not what is wanted.
     pub fn arrived(&mut self, bno: u64, want: Want, block: Block) -> Result<(), Damage> {
         format::check(block.bytes(), &self.uuid, bno, want)?;
+        judge::judge(&self.geometry, bno, want, &block)?;
         let resident = Resident { want, block: Rc::new(block) };
         let before = self.resident.insert(bno, resident);
         assert!(before.is_none(), "a block that is resident is not read again");

@@ -8,6 +8,7 @@ use super::{
     Block, Damage, Fault, FsError, LockId, Mode, OP_BLOCKS_MAX, Resident, Stop, Store, Time, Want,
 };
 use crate::format::{Geometry, Header, MAGIC};
+use crate::space::Hints;
 
 /// A run of blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,11 +33,25 @@ pub struct Op<'a> {
     now: Time,
     edits: Vec<Edit>,
     freed_data: Vec<Run>,
+    /// Blocks of metadata that become pending frees at the end of the operation.
+    pub(crate) deferred: Vec<u64>,
+    /// The operation gives space back, and may use what is kept for that.
+    pub(crate) gives_back: bool,
+    /// See [`OP_BLOCKS_MAX`]; more where the operation initialises a group.
+    pub(crate) edits_max: usize,
 }
 
 impl<'a> Op<'a> {
     pub(super) fn new(store: &'a mut Store, now: Time) -> Op<'a> {
-        Op { store, now, edits: Vec::new(), freed_data: Vec::new() }
+        Op {
+            store,
+            now,
+            edits: Vec::new(),
+            freed_data: Vec::new(),
+            deferred: Vec::new(),
+            gives_back: false,
+            edits_max: OP_BLOCKS_MAX,
+        }
     }
 
     /// Where things lie.
@@ -67,6 +82,16 @@ impl<'a> Op<'a> {
     /// Demands a glock in at least `mode`.
     pub fn lock(&self, id: LockId, mode: Mode) -> Result<(), Stop> {
         if self.store.mode(id) >= mode { Ok(()) } else { Err(Stop::Lock { id, mode }) }
+    }
+
+    /// Where space was found last.
+    pub(crate) fn hints_mut(&mut self) -> &mut Hints {
+        &mut self.store.hints
+    }
+
+    /// Blocks that the operation has edited or freed by now; see [`OP_BLOCKS_MAX`].
+    pub fn edits_len(&self) -> usize {
+        self.edits.len()
     }
 
     /// A block as the operation sees it: with its own edits.
@@ -155,7 +180,7 @@ impl<'a> Op<'a> {
     }
 
     fn push(&mut self, edit: Edit) -> usize {
-        assert!(self.edits.len() < OP_BLOCKS_MAX, "an operation edits a bounded number of blocks");
+        assert!(self.edits.len() < self.edits_max, "an operation edits a bounded number of blocks");
         self.edits.push(edit);
         self.edits.len() - 1
     }
