@@ -123,6 +123,20 @@ impl Bits {
         self.find(from, end, |word| word)
     }
 
+    /// The last set bit below `end`.
+    pub fn last_set(&self, end: u32) -> Option<u32> {
+        let mut end = end;
+        while end > 0 {
+            let base = (end - 1) / 64 * 64;
+            let word = self.word(base) & (u64::MAX >> (63 - (end - 1 - base)));
+            if word != 0 {
+                return Some(base + 63 - word.leading_zeros());
+            }
+            end = base;
+        }
+        None
+    }
+
     /// The first run of clear bits that begins in `from..end` and ends before `end`: start, length.
     pub fn next_run(&self, from: u32, end: u32) -> Option<(u32, u32)> {
         let start = self.next_clear(from, end)?;

@@ -4,6 +4,7 @@
 //! stale or foreign block is never taken for the right one. `docs/on-disk-format.md` draws it.
 
 mod bitmap;
+mod dir;
 mod geometry;
 mod group;
 mod header;
@@ -15,8 +16,10 @@ mod slot;
 mod superblock;
 mod tree;
 pub(crate) mod view;
+mod xattr;
 
 pub use bitmap::{BITS_AT, BitmapHead, Bits, bitmap_want, bits_in, check_bits};
+pub use dir::*;
 pub use geometry::*;
 pub use group::{
     GROUP_PENDING_AT, GROUP_PENDING_LEN, GROUP_REFCOUNTS_AT, GROUP_REFCOUNTS_LEN, GroupCore,
@@ -29,6 +32,7 @@ pub use plan::*;
 pub use slot::{SLOT_CLEAN, SLOT_MOUNTED, SLOT_ORPHANS_AT, SLOT_ORPHANS_LEN, SlotCore};
 pub use superblock::*;
 pub use tree::*;
+pub use xattr::*;
 
 /// Bytes of a block of metadata, and the unit of allocation.
 pub const BLOCK_LEN: usize = 4096;

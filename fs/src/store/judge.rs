@@ -2,10 +2,11 @@
 //! counts within bounds and keys in order, and look only at how blocks fit together.
 
 use super::{Block, Damage, Want};
+use crate::dir;
 use crate::format::{
-    self, BODY_AT, FORM_EXTENTS, FORM_INDEXED_DIR, GROUP_PENDING_AT, GROUP_PENDING_LEN,
-    GROUP_REFCOUNTS_AT, GROUP_REFCOUNTS_LEN, Geometry, GroupCore, InodeCore, Kind, SLOT_ORPHANS_AT,
-    SLOT_ORPHANS_LEN,
+    self, BODY_AT, FORM_EXTENTS, FORM_INDEXED_DIR, FORM_INLINE_DIR, GROUP_PENDING_AT,
+    GROUP_PENDING_LEN, GROUP_REFCOUNTS_AT, GROUP_REFCOUNTS_LEN, Geometry, GroupCore, HEADER_LEN,
+    InodeCore, Kind, LEAF_AREA_LEN, SLOT_ORPHANS_AT, SLOT_ORPHANS_LEN,
 };
 use crate::tree::{check_area, check_node};
 
@@ -23,7 +24,9 @@ pub(super) fn judge(
         Kind::Slot => check_area(area(SLOT_ORPHANS_AT, SLOT_ORPHANS_LEN), false),
         Kind::Inode => {
             let core = InodeCore::of(block);
+            core.check(bno)?;
             match core.form {
+                FORM_INLINE_DIR => dir::check_run(area(BODY_AT, core.body_len())),
                 FORM_EXTENTS => check_area(area(BODY_AT, core.body_len()), true),
                 FORM_INDEXED_DIR => check_area(area(BODY_AT, core.body_len()), false),
                 _ => Ok(()),
@@ -34,6 +37,7 @@ pub(super) fn judge(
             check_area(area(GROUP_REFCOUNTS_AT, GROUP_REFCOUNTS_LEN), true)
                 .and_then(|()| check_area(area(GROUP_PENDING_AT, GROUP_PENDING_LEN), true))
         }
+        Kind::DirLeaf => dir::check_run(area(HEADER_LEN, LEAF_AREA_LEN)),
         Kind::Bitmap => return check_bitmap(geometry, bno, want, block),
         _ => Ok(()),
     };

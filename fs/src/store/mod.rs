@@ -10,6 +10,7 @@
 
 mod block;
 mod judge;
+mod known;
 mod lock;
 mod memory;
 mod op;
@@ -27,6 +28,7 @@ pub use stop::{Damage, Fault, FsError, Stop, Want};
 
 use crate::format::{self, Geometry};
 use crate::space::{self, Hints};
+use known::Known;
 use table::Table;
 
 /// Nanoseconds since 1970 (UTC), for the times of dinodes. The shell tells it; machines have none.
@@ -59,6 +61,7 @@ pub struct Store {
     /// Runs of data that may not be used again before their free is durable: start to length.
     busy: BTreeMap<u64, u64>,
     locks: BTreeMap<LockId, Mode>,
+    known: Known,
     /// Everything is granted: one node, alone.
     grants_itself: bool,
     /// Where space was found last.
@@ -80,6 +83,7 @@ impl Store {
             freed: BTreeMap::new(),
             busy: BTreeMap::new(),
             locks: BTreeMap::new(),
+            known: Known::default(),
             grants_itself: false,
             hints: Hints::new(&geometry, slot),
         }

@@ -29,7 +29,7 @@ struct Edit {
 
 /// One atomic operation on a store.
 pub struct Op<'a> {
-    store: &'a mut Store,
+    pub(super) store: &'a mut Store,
     now: Time,
     edits: Vec<Edit>,
     freed_data: Vec<Run>,
@@ -188,6 +188,7 @@ impl<'a> Op<'a> {
     /// Makes the edits part of the running transaction.
     pub(super) fn succeed(self) {
         let Op { store, edits, freed_data, .. } = self;
+        store.known.count_operation();
         edits.into_iter().for_each(|edit| settle(store, edit));
         freed_data.into_iter().for_each(|run| {
             store.busy.insert(run.start, run.len);

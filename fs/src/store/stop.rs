@@ -68,6 +68,8 @@ pub enum FsError {
     Range,
     /// The volume takes no changes.
     ReadOnly,
+    /// The file may not be changed, by its own flag.
+    Immutable,
     /// The inode is another one by now.
     Stale,
     /// Somebody uses it.
@@ -169,6 +171,7 @@ impl fmt::Display for FsError {
             FsError::Invalid(what) => write!(f, "invalid: {what}"),
             FsError::Range => f.write_str("beyond the largest file"),
             FsError::ReadOnly => f.write_str("the volume is read-only"),
+            FsError::Immutable => f.write_str("the file is immutable: clear its flag first"),
             FsError::Stale => f.write_str("the file is gone"),
             FsError::Busy => f.write_str("in use"),
             FsError::Damaged(damage) => damage.fmt(f),

@@ -178,7 +178,7 @@ impl AreaMut<'_> {
 
     /// Takes out the `at`th child; its keys go to the child before, those of the first to the next.
     pub(super) fn remove_child(&mut self, at: usize) {
-        let (count, level) = self.head();
+        let (count, _) = self.head();
         let first = tree_children(self.area(), count)[0];
         self.remove(at);
         if at == 0 && count > 1 {

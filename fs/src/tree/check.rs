@@ -2,8 +2,7 @@
 //! relies on later is that keys ascend; the rest it looks at itself.
 
 use crate::format::{
-    NODE_AT, NODE_LEN, TREE_DEPTH_MAX, tree_children, tree_entries_max, tree_head,
-    tree_records,
+    NODE_AT, NODE_LEN, TREE_DEPTH_MAX, tree_children, tree_entries_max, tree_head, tree_records,
 };
 use crate::store::Block;
 

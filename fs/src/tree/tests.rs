@@ -44,7 +44,8 @@ fn record(key: u64, value: u64) -> Record {
 
 impl Bed {
     fn new(root_len: usize) -> Bed {
-        let geometry = Geometry { blocks: 1 << 20, group_blocks: 2048, journal_blocks: 256, journals: 1 };
+        let geometry =
+            Geometry { blocks: 1 << 20, group_blocks: 2048, journal_blocks: 256, journals: 1 };
         let mut memory = Memory::new(geometry, [7; 16]);
         memory.run(|op| op.fresh(OWNER, ROOT, 0).map(drop)).unwrap();
         let root = RootArea { bno: OWNER, want: ROOT, at: 512, len: root_len };
