@@ -32,7 +32,7 @@ pub fn count_inodes(op: &mut Op<'_>, delta: i64) -> Result<(), Stop> {
 
 /// Counts blocks of an inode. A count that would fall below zero stays there: it is for people, and
 /// `byway fsck` sets it right.
-pub(super) fn count_of_inode(op: &mut Op<'_>, ino: u64, delta: i64) -> Result<(), Stop> {
+pub(crate) fn count_of_inode(op: &mut Op<'_>, ino: u64, delta: i64) -> Result<(), Stop> {
     let core = InodeCore::of_mut(op.edit(ino, Want::new(Kind::Inode, ino))?);
     core.blocks.set(core.blocks.get().saturating_add_signed(delta));
     Ok(())

@@ -6,8 +6,8 @@ use super::{RESERVE_BLOCKS, find, group, pending};
 use crate::format::{GroupCore, Kind};
 use crate::store::{FsError, Op, Run, Stop, Want};
 
-/// Allocates a block of metadata that will be `want`, near another block where there is one (0 where
-/// not). The caller writes it with [`Op::fresh`].
+/// Allocates a block of metadata that will be `want` (of which only the kind matters), near another
+/// block where there is one (0 where not). The caller writes it with [`Op::fresh`].
 ///
 /// # Errors
 /// [`FsError::NoSpace`] after every group was looked at.

@@ -19,6 +19,7 @@ mod refcount;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub(crate) use counts::count_of_inode;
 pub use counts::{Usage, count_inodes, usage};
 pub use data::{
     Goal, alloc_data, free_data, free_some, is_shared, share, share_some, shared_prefix,

@@ -54,59 +54,19 @@ pub(super) fn piece(op: &Op<'_>, group: u32, from: u32, to: u32) -> Result<Piece
 pub(super) fn set(op: &mut Op<'_>, group: u32, piece: Piece, count: u64) -> Result<(), Stop> {
     let tree = refcount_tree(op, group);
     let mut nodes = GroupNodes { group, kind: Kind::RefcountNode };
+    let (from, to) = (u64::from(piece.from), u64::from(piece.to));
+    let new = Record { key: from, value: count, len: piece.to - piece.from, flags: 0 };
+    let alike = |one: &Record, next: &Record| one.value == next.value;
     if let Some(record) = piece.record {
-        cut(op, &tree, &mut nodes, record, piece)?;
-    }
-    if count > 1 {
-        put(op, &tree, &mut nodes, piece, count)?;
-    }
-    Ok(())
-}
-
-/// Takes a piece out of the record that covers it.
-fn cut(
-    op: &mut Op<'_>,
-    tree: &Tree,
-    nodes: &mut GroupNodes,
-    record: Record,
-    piece: Piece,
-) -> Result<(), Stop> {
-    let (from, to) = (u64::from(piece.from), u64::from(piece.to));
-    let rest = Record { key: to, len: (record.end() - to) as u32, ..record };
-    match (record.key < from, rest.len > 0) {
-        (false, false) => tree.remove(op, nodes, record.key).map(drop),
-        (false, true) => tree.rekey(op, nodes, record.key, rest),
-        (true, goes_on) => {
-            tree.replace(op, Record { len: (from - record.key) as u32, ..record })?;
-            if goes_on { tree.insert(op, nodes, rest) } else { Ok(()) }
+        if count > 1 && record.key == from && record.end() == to {
+            return tree.restate(op, &mut nodes, new, alike);
         }
+        let part = |record: &Record, from: u64, to: u64| Record {
+            key: from,
+            len: (to - from) as u32,
+            ..*record
+        };
+        tree.cut(op, &mut nodes, record, from, to, part)?;
     }
-}
-
-/// Records a piece that no record covers; alike neighbours become one record.
-fn put(
-    op: &mut Op<'_>,
-    tree: &Tree,
-    nodes: &mut GroupNodes,
-    piece: Piece,
-    count: u64,
-) -> Result<(), Stop> {
-    let (from, to) = (u64::from(piece.from), u64::from(piece.to));
-    let mut len = piece.to - piece.from;
-    let before = tree.last_at_or_before(op, from)?;
-    let before = before.filter(|before| before.end() == from && before.value == count);
-    let after = tree.get(op, to)?.filter(|after| after.value == count);
-    if let Some(after) = after {
-        len += after.len;
-    }
-    match (before, after) {
-        (Some(before), after) => {
-            if let Some(after) = after {
-                tree.remove(op, nodes, after.key)?;
-            }
-            tree.replace(op, Record { len: before.len + len, ..before }).map(drop)
-        }
-        (None, Some(after)) => tree.rekey(op, nodes, to, Record { key: from, len, ..after }),
-        (None, None) => tree.insert(op, nodes, Record { key: from, value: count, len, flags: 0 }),
-    }
+    if count > 1 { tree.put(op, &mut nodes, new, alike) } else { Ok(()) }
 }

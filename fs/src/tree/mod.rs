@@ -11,6 +11,7 @@ mod area;
 mod change;
 mod check;
 mod path;
+mod runs;
 #[cfg(test)]
 mod tests;
 
