@@ -19,13 +19,14 @@ const CHUNK_LEN: u64 = 256 << 10;
 pub(super) struct Ground {
     disk: Disk,
     memory: Rc<RefCell<Memory>>,
+    commits: Rc<Cell<u64>>,
     /// An inode without a name, which owns blocks that are being filled for files.
     reserve: Rc<Cell<Option<InodeRef>>>,
 }
 
 impl Ground {
     pub(super) fn new(disk: Disk, memory: Rc<RefCell<Memory>>) -> Ground {
-        Ground { disk, memory, reserve: Rc::default() }
+        Ground { disk, memory, commits: Rc::default(), reserve: Rc::default() }
     }
 
     /// Runs an operation on the metadata.
@@ -39,6 +40,7 @@ impl Ground {
     /// Makes every operation that ran before durable.
     pub(super) async fn commit(&self) -> Result<(), FsError> {
         self.memory.borrow_mut().commit();
+        self.commits.set(self.commits.get() + 1);
         Ok(())
     }
 
@@ -90,6 +92,10 @@ impl Ground {
         };
         while self.run(step).await? == Finish::More {}
         Ok(())
+    }
+
+    pub(super) fn commits(&self) -> u64 {
+        self.commits.get()
     }
 
     pub(super) fn disk(&self) -> &Disk {

@@ -149,7 +149,7 @@ mod tests {
             as_list: bool,
             order in any::<u64>(),
         ) {
-            let arena = Arena::new(ArenaConfig { len: 4 << 20, huge: false }).unwrap();
+            let arena = Arena::new(ArenaConfig { len: 32 << 20, huge: false }).unwrap();
             let mut given = payload(&arena, &lens, as_list);
             let bytes: Vec<u8> = (0..given.len()).map(|n| (n % 251) as u8).collect();
             given.copy_from(0, &bytes);

@@ -167,7 +167,8 @@ mod tests {
 
     use super::*;
 
-    const GEOMETRY: Geometry = Geometry { blocks: 8192, group_blocks: 2048, journal_blocks: 256 };
+    const GEOMETRY: Geometry =
+        Geometry { blocks: 8192, group_blocks: 2048, journal_blocks: 256, journals: 1 };
 
     #[test]
     fn a_block_has_as_many_claims_as_were_made() {
