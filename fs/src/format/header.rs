@@ -73,10 +73,16 @@ pub fn header(block: &[u8; BLOCK_LEN]) -> &Header {
 /// Computes the checksum of a block that is about to be written.
 pub fn seal(block: &mut [u8; BLOCK_LEN]) {
     let crc = checksum(block);
+    put_checksum(block, crc);
+}
+
+/// Puts a checksum that was computed before into its place.
+pub fn put_checksum(block: &mut [u8; BLOCK_LEN], crc: u32) {
     block[4..8].copy_from_slice(&crc.to_le_bytes());
 }
 
-fn checksum(block: &[u8; BLOCK_LEN]) -> u32 {
+/// CRC32C over a block with the place of the checksum zero.
+pub fn checksum(block: &[u8; BLOCK_LEN]) -> u32 {
     let mut crc = Crc32c::new();
     crc.update(&block[..4]);
     crc.update(&[0; 4]);

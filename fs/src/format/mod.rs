@@ -9,7 +9,9 @@ mod geometry;
 mod group;
 mod header;
 mod heartbeat;
+mod initial;
 mod inode;
+mod journal;
 mod kind;
 mod plan;
 mod slot;
@@ -24,9 +26,14 @@ pub use geometry::*;
 pub use group::{
     GROUP_PENDING_AT, GROUP_PENDING_LEN, GROUP_REFCOUNTS_AT, GROUP_REFCOUNTS_LEN, GroupCore,
 };
-pub use header::{Header, MAGIC, check, header, seal};
+pub use header::{Header, MAGIC, check, checksum, header, put_checksum, seal};
 pub use heartbeat::{HEARTBEAT_ALIVE, HEARTBEAT_GONE, HeartbeatCore};
+pub use initial::{count_bits, initialise_bitmap, initialise_group};
 pub use inode::*;
+pub use journal::{
+    CommitCore, DescEntry, DescHead, ENTRIES_PER_DESC, ENTRY_FREE, HEAD_CLEAN, HEAD_DIRTY,
+    JOURNAL_HEADS, JournalHeadCore,
+};
 pub use kind::{KINDS, Kind};
 pub use plan::*;
 pub use slot::{SLOT_CLEAN, SLOT_MOUNTED, SLOT_ORPHANS_AT, SLOT_ORPHANS_LEN, SlotCore};

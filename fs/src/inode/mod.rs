@@ -113,9 +113,9 @@ pub fn read(op: &Op<'_>, at: InodeRef) -> Result<Inode, Stop> {
 /// none.
 pub fn read_number(op: &Op<'_>, ino: u64) -> Result<Inode, Stop> {
     let block = op.read(ino, want(ino))?;
-    // Its fields were judged when it arrived in the store.
-    let generation = InodeCore::of(&block).generation.get();
-    Ok(Inode { at: InodeRef { ino, generation }, block })
+    let core = InodeCore::of(&block);
+    core.check(ino)?;
+    Ok(Inode { at: InodeRef { ino, generation: core.generation.get() }, block })
 }
 
 /// The fields of a dinode that was read, to be changed.

@@ -6,9 +6,10 @@
 
 use super::{Inode, InodeRef, edit, free, read};
 use crate::dir;
+use crate::extents::{self, FILE_BLOCKS_MAX};
 use crate::format::{
     BLOCK_LEN, FLAG_TRUNCATING, FORM_EXTENTS, FORM_INDEXED_DIR, Kind, SLOT_ORPHANS_AT,
-    SLOT_ORPHANS_LEN, SLOTS_AT,
+    SLOT_ORPHANS_LEN, SLOTS_AT, Timestamp,
 };
 use crate::space::{self, OwnedNodes};
 use crate::store::{Damage, Op, Stop, Want};
@@ -68,16 +69,17 @@ pub fn next_orphan(op: &Op<'_>, slot: u16, after: u64) -> Result<Option<InodeRef
     Ok(Some(InodeRef { ino: record.key, generation }))
 }
 
-/// The last name of an inode is gone. It is freed at once if nobody has it open and it is small;
-/// otherwise it is an orphan from here on, and true says that [`finish_step`] has work.
+/// The last name of an inode is gone. It is freed at once if nobody has it open and that takes no
+/// more than one step; otherwise it is an orphan from here on, and true says that [`finish_step`]
+/// has work.
 pub fn release(op: &mut Op<'_>, inode: &Inode) -> Result<bool, Stop> {
     space::gives_back(op);
     let at = inode.at();
-    if !op.is_open(at.ino) && is_small(op, inode)? {
+    if !op.is_open(at.ino) && is_lone(inode) && cut_extents(op, inode, 0)? {
         free(op, at.ino)?;
         return Ok(false);
     }
-    let now = crate::format::Timestamp::new(op.now());
+    let now = Timestamp::new(op.now());
     let core = edit(op, at.ino)?;
     core.nlink = 0.into();
     core.ctime = now;
@@ -85,13 +87,21 @@ pub fn release(op: &mut Op<'_>, inode: &Inode) -> Result<bool, Stop> {
     Ok(true)
 }
 
-/// True if the dinode is all that the inode owns, and no list knows it.
-fn is_small(op: &Op<'_>, inode: &Inode) -> Result<bool, Stop> {
+/// True if the inode has nothing that only steps free, and no list knows it.
+fn is_lone(inode: &Inode) -> bool {
     let core = inode.core();
-    let lone = core.xattr_root.get() == 0
+    core.xattr_root.get() == 0
         && core.form != FORM_INDEXED_DIR
-        && core.flags.get() & FLAG_TRUNCATING == 0;
-    Ok(lone && (core.form != FORM_EXTENTS || inode.body_tree(Kind::ExtentNode).is_empty(op)?))
+        && core.flags.get() & FLAG_TRUNCATING == 0
+}
+
+/// Removes extents from a block of the file on, as many as a step may. True if none is left.
+fn cut_extents(op: &mut Op<'_>, inode: &Inode, from: u64) -> Result<bool, Stop> {
+    if inode.core().form != FORM_EXTENTS {
+        return Ok(true);
+    }
+    let step = extents::remove(op, inode.ino(), from, FILE_BLOCKS_MAX - from)?;
+    Ok(step == extents::Step::Done)
 }
 
 /// Does one step of what an orphan on the list of `slot` needs.
@@ -103,8 +113,9 @@ pub fn finish_step(op: &mut Op<'_>, slot: u16, at: InodeRef) -> Result<Finish, S
     if dead && op.is_open(at.ino) {
         return Ok(Finish::Open);
     }
-    let from = if dead { 0 } else { core.size.get().div_ceil(BLOCK_LEN as u64) };
-    if core.form == FORM_EXTENTS && !cut_extents(op, at.ino, from)? {
+    let kept = core.size.get().div_ceil(BLOCK_LEN as u64).min(FILE_BLOCKS_MAX);
+    let from = if dead { 0 } else { kept };
+    if !cut_extents(op, &inode, from)? {
         return Ok(Finish::More);
     }
     if dead {
@@ -130,8 +141,4 @@ fn end_step(op: &mut Op<'_>, slot: u16, inode: &Inode) -> Result<Finish, Stop> {
     orphan_remove(op, slot, inode.at())?;
     free(op, inode.ino())?;
     Ok(Finish::Done)
-}
-
-fn cut_extents(_op: &mut Op<'_>, _ino: u64, _from: u64) -> Result<bool, Stop> {
-    Ok(true)
 }

@@ -1,9 +1,11 @@
 //! Stories of single inodes.
 
 use super::*;
+use crate::extents;
 use crate::format::{FLAG_CACHE_READ, FLAG_TRUNCATING, SLOTS_AT, SlotCore};
 use crate::names::lab::Lab;
 use crate::names::{New, create as create_file, unlink};
+use crate::space;
 
 const NEW: New = New { mode: 0o644, uid: 1, gid: 2 };
 
@@ -125,4 +127,44 @@ fn a_truncation_that_was_left_is_ended() {
     assert_eq!(lab.run(|op| finish_step(op, 0, file)), Ok(Finish::Done));
     assert_eq!(lab.run(|op| attributes(op, file)).unwrap().flags, 0);
     assert_eq!(lab.run(|op| next_orphan(op, 0, 0)), Ok(None));
+}
+
+/// Gives a file so many extents of one block each, with holes between.
+fn scatter(lab: &mut Lab, file: InodeRef, extents: u64) {
+    for nth in 0..extents {
+        let goal = space::Goal { near: file.ino, len_min: 1, len_max: 1, align: 1 };
+        lab.run(|op| {
+            let run = space::alloc_data(op, goal)?;
+            extents::insert(op, file.ino, 2 * nth, run, 0)
+        })
+        .unwrap();
+        if nth % 100 == 0 {
+            lab.memory.commit();
+        }
+    }
+}
+
+#[test]
+fn a_file_in_few_extents_goes_with_its_name_and_one_in_many_in_steps() {
+    let mut lab = Lab::new();
+    let (root, before) = (lab.root, lab.run(|op| space::usage(op)).unwrap());
+    let few = lab.new_file("few");
+    scatter(&mut lab, few, 5);
+    assert!(!lab.run(|op| unlink(op, root, b"few")).unwrap().orphan);
+    let many = lab.new_file("many");
+    scatter(&mut lab, many, 5_000);
+    lab.run(|op| Ok(edit(op, many.ino)?.size = (8_000 * 4096).into())).unwrap();
+    lab.run(|op| {
+        edit(op, many.ino)?.flags = FLAG_TRUNCATING.into();
+        orphan_add(op, many)
+    })
+    .unwrap();
+    while lab.run(|op| finish_step(op, 0, many)).unwrap() == Finish::More {}
+    let kept = lab.run(|op| extents::next_data(op, many.ino, 7_999)).unwrap();
+    assert_eq!(kept, None, "what is beyond the size is gone");
+    assert_eq!(lab.run(|op| extents::next_data(op, many.ino, 7_997)), Ok(Some(7_998)));
+    assert!(lab.run(|op| unlink(op, root, b"many")).unwrap().orphan);
+    while lab.run(|op| finish_step(op, 0, many)).unwrap() == Finish::More {}
+    lab.memory.commit();
+    assert_eq!(lab.run(|op| space::usage(op)), Ok(before), "every block came back");
 }

@@ -28,11 +28,11 @@ pub(crate) fn small() -> Geometry {
 const META: Want = Want { kind: Kind::DirLeaf, owner: 9 };
 
 /// What a volume must be like.
-struct Bed {
-    memory: Memory,
+pub(crate) struct Bed {
+    pub(crate) memory: Memory,
     /// References of every block of data.
-    data: BTreeMap<u64, u64>,
-    meta: BTreeMap<u64, Kind>,
+    pub(crate) data: BTreeMap<u64, u64>,
+    pub(crate) meta: BTreeMap<u64, Kind>,
     /// Freed and not yet durable.
     busy: BTreeSet<u64>,
 }
@@ -42,7 +42,7 @@ fn blocks(run: Run) -> std::ops::Range<u64> {
 }
 
 impl Bed {
-    fn new() -> Bed {
+    pub(crate) fn new() -> Bed {
         let memory = volume(small());
         Bed { memory, data: BTreeMap::new(), meta: BTreeMap::new(), busy: BTreeSet::new() }
     }
@@ -60,7 +60,7 @@ impl Bed {
         Ok(run)
     }
 
-    fn alloc_meta(&mut self, kind: Kind, near: u64) -> Result<u64, FsError> {
+    pub(crate) fn alloc_meta(&mut self, kind: Kind, near: u64) -> Result<u64, FsError> {
         let want = Want { kind, ..META };
         let bno = self.memory.run(|op| {
             let bno = alloc_meta(op, want, near)?;
@@ -113,7 +113,7 @@ impl Bed {
     }
 
     /// Every bit, count and record is what it must be.
-    fn audit(&mut self) {
+    pub(crate) fn audit(&mut self) {
         let mut in_use = 0;
         for group in 0..small().groups() {
             in_use += self.audit_group(group);

@@ -24,7 +24,6 @@ pub(super) fn judge(
         Kind::Slot => check_area(area(SLOT_ORPHANS_AT, SLOT_ORPHANS_LEN), false),
         Kind::Inode => {
             let core = InodeCore::of(block);
-            core.check(bno)?;
             match core.form {
                 FORM_INLINE_DIR => dir::check_run(area(BODY_AT, core.body_len())),
                 FORM_EXTENTS => check_area(area(BODY_AT, core.body_len()), true),

@@ -15,9 +15,19 @@ pub struct Memory {
 impl Memory {
     /// Nothing is on the volume yet.
     pub fn new(geometry: Geometry, uuid: [u8; 16]) -> Memory {
-        let mut store = Store::new(geometry, uuid, 0, 0);
-        store.grants_itself = true;
+        Memory::after(geometry, uuid, 0)
+    }
+
+    /// Nothing is known of the volume; its blocks have versions up to `clock`.
+    pub fn after(geometry: Geometry, uuid: [u8; 16], clock: u64) -> Memory {
+        let mut store = Store::new(geometry, uuid, 0, clock);
+        store.stand_alone();
         Memory { store, backing: BTreeMap::new(), now: 0 }
+    }
+
+    /// Puts sealed blocks where operations find them: those of a new volume, say.
+    pub fn load(&mut self, blocks: impl Iterator<Item = (u64, Block)>) {
+        self.backing.extend(blocks);
     }
 
     /// Sets what operations stamp into dinodes.
@@ -30,6 +40,14 @@ impl Memory {
         &mut self.store
     }
 
+    /// Runs an operation once: what it misses is for the caller to bring.
+    pub fn run_once<T>(
+        &mut self,
+        operation: impl FnMut(&mut Op<'_>) -> Result<T, Stop>,
+    ) -> Result<T, Stop> {
+        self.store.run(self.now, operation)
+    }
+
     /// Runs an operation, as often as it takes to bring back what it misses.
     pub fn run<T>(
         &mut self,
@@ -39,7 +57,7 @@ impl Memory {
             match self.store.run(self.now, &mut operation) {
                 Ok(outcome) => return Ok(outcome),
                 Err(Stop::Miss { bno, want }) => {
-                    let block = self.backing.remove(&bno).unwrap_or_default();
+                    let block = self.backing.get(&bno).cloned().unwrap_or_default();
                     self.store.arrived(bno, want, block)?;
                 }
                 Err(Stop::Lock { id, .. }) => self.store.granted(id, Mode::Exclusive),
@@ -51,18 +69,23 @@ impl Memory {
     /// Ends the running transaction: its images are sealed and put out of the store, so that the
     /// next operation misses them; what it freed is gone, and its data is no longer busy.
     pub fn commit(&mut self) {
-        for bno in std::mem::take(&mut self.store.dirty) {
-            let resident = self.store.resident.remove(bno).expect("what is dirty is resident");
-            let mut block = Block::clone(&resident.block);
+        let Some(batch) = self.store.begin_commit(0) else { return };
+        self.store.commit_is_durable();
+        for (bno, _) in &batch.frees {
+            self.backing.remove(bno);
+        }
+        drop(batch);
+        for place in self.store.begin_round(usize::MAX).iter().flat_map(|places| places.iter()) {
+            let mut block = Block::clone(&place.block);
             crate::format::seal(block.bytes_mut());
-            self.backing.insert(bno, block);
+            self.backing.insert(place.bno, block);
         }
-        for bno in std::mem::take(&mut self.store.freed).into_keys() {
-            self.backing.remove(&bno);
-        }
-        self.store.busy.clear();
-        self.store.version += 1;
-        self.store.watermark = self.store.version;
+        self.store.settle_in_memory();
+    }
+
+    /// Takes every block that was committed out.
+    pub fn take_blocks(&mut self) -> BTreeMap<u64, Block> {
+        std::mem::take(&mut self.backing)
     }
 
     /// Every block that was committed, in order.

@@ -5,30 +5,48 @@
 //! lacks comes out as a [`Stop`] that the shell answers with [`Store::arrived`] or
 //! [`Store::granted`], to run the operation again from its start.
 //!
-//! Invariants: a block is read under its glock and edited under its exclusive glock; an image is
-//! part of the running transaction exactly when its version is the transaction's.
+//! Invariants: a block is read under its glock and edited under its exclusive glock; a block is
+//! clean, or part of the running transaction, of the commit under way, or of a durable commit that
+//! is its home until it is durable in place.
 
 mod block;
+mod busy;
+mod cache;
+mod commit;
 mod judge;
 mod known;
 mod lock;
+mod locks;
 mod memory;
+mod mutation;
 mod op;
+mod place;
 mod stop;
 mod table;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 pub use block::Block;
+pub use cache::CacheCounts;
 pub use lock::{LockId, Mode};
+pub use locks::LockCounts;
 pub use memory::Memory;
+pub use mutation::Mutation;
 pub use op::{Op, Run};
+pub use place::Place;
 pub use stop::{Damage, Fault, FsError, Stop, Want};
 
 use crate::format::{self, Geometry};
+use crate::journal::Window;
 use crate::space::{self, Hints};
+use busy::Busy;
+use cache::{Cache, Cached};
+use commit::{Freed, InFlight};
 use known::Known;
+use locks::Locks;
+use op::Edit;
+use place::Round;
 use table::Table;
 
 /// Nanoseconds since 1970 (UTC), for the times of dinodes. The shell tells it; machines have none.
@@ -37,10 +55,18 @@ pub type Time = i128;
 /// The most blocks that one operation edits: longer work is done in steps.
 pub const OP_BLOCKS_MAX: usize = 48;
 
-/// A block in memory.
-struct Resident {
-    want: Want,
-    block: Rc<Block>,
+/// Blocks that a store keeps where nobody says otherwise: 256 MiB.
+pub const CACHE_BLOCKS_DEFAULT: usize = 65_536;
+/// The fewest blocks that a store keeps: what one operation needs at once fits well within.
+pub const CACHE_BLOCKS_MIN: usize = 1024;
+
+/// A read under way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// What it brings is the block.
+    Current,
+    /// The block was freed or made anew since.
+    Stale,
 }
 
 /// The metadata of one volume, as one node holds it.
@@ -51,21 +77,28 @@ pub struct Store {
     epoch: u32,
     /// The running transaction's version: the node's Lamport clock.
     version: u64,
-    /// No version below it can be replayed any more.
-    watermark: u64,
-    resident: Table<Resident>,
-    /// Blocks that the running transaction has images of.
-    dirty: BTreeSet<u64>,
+    /// The number of the next commit.
+    next_seq: u64,
+    cache: Cache,
+    cache_blocks_max: usize,
+    /// Places in the cache of the blocks that the running transaction changed.
+    running: Vec<u32>,
     /// Metadata blocks that the running transaction frees.
-    freed: BTreeMap<u64, Want>,
-    /// Runs of data that may not be used again before their free is durable: start to length.
-    busy: BTreeMap<u64, u64>,
-    locks: BTreeMap<LockId, Mode>,
+    freed: BTreeMap<u64, Freed>,
+    busy: Busy,
+    in_flight: Option<InFlight>,
+    /// Blocks that are being read.
+    reading: BTreeMap<u64, Reading>,
+    /// Durable commits that a replay would apply.
+    window: Window,
+    round: Option<Round>,
+    locks: Locks,
     known: Known,
-    /// Everything is granted: one node, alone.
-    grants_itself: bool,
     /// Where space was found last.
     hints: Hints,
+    /// The memory of the list of an operation's edits.
+    spare_edits: Vec<Edit>,
+    mutation: Mutation,
 }
 
 impl Store {
@@ -77,16 +110,47 @@ impl Store {
             slot,
             epoch: 0,
             version: clock + 1,
-            watermark: 0,
-            resident: Table::default(),
-            dirty: BTreeSet::new(),
+            next_seq: 1,
+            cache: Cache::default(),
+            cache_blocks_max: CACHE_BLOCKS_DEFAULT,
+            running: Vec::new(),
             freed: BTreeMap::new(),
-            busy: BTreeMap::new(),
-            locks: BTreeMap::new(),
+            busy: Busy::default(),
+            in_flight: None,
+            reading: BTreeMap::new(),
+            window: Window::default(),
+            round: None,
+            locks: Locks::default(),
             known: Known::default(),
-            grants_itself: false,
             hints: Hints::new(&geometry, slot),
+            spare_edits: Vec::with_capacity(OP_BLOCKS_MAX),
+            mutation: Mutation::None,
         }
+    }
+
+    /// The number of the first commit.
+    pub fn set_next_seq(&mut self, seq: u64) {
+        self.next_seq = seq;
+    }
+
+    /// Keeps at most `blocks` clean blocks, within [`CACHE_BLOCKS_MIN`]; dirty ones stay in any case.
+    pub fn set_cache_blocks_max(&mut self, blocks: usize) {
+        self.cache_blocks_max = blocks.max(CACHE_BLOCKS_MIN);
+    }
+
+    /// Freed data is discarded before it is used again: see [`Store::take_discards`].
+    pub fn set_discards(&mut self, discards: bool) {
+        self.busy.discards = discards;
+    }
+
+    /// Breaks a rule on purpose.
+    pub fn set_mutation(&mut self, mutation: Mutation) {
+        self.mutation = mutation;
+    }
+
+    /// Every glock is this node's: nobody else uses the volume.
+    pub fn stand_alone(&mut self) {
+        self.locks.alone = true;
     }
 
     /// Where things lie.
@@ -106,37 +170,136 @@ impl Store {
         operation: impl FnOnce(&mut Op<'_>) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
         let mut op = Op::new(self, now);
-        let outcome = operation(&mut op)?;
-        space::finish(&mut op)?;
-        op.succeed();
-        Ok(outcome)
+        let outcome = operation(&mut op).and_then(|outcome| {
+            space::finish(&mut op)?;
+            Ok(outcome)
+        });
+        match outcome {
+            Ok(outcome) => {
+                op.succeed();
+                Ok(outcome)
+            }
+            Err(stop) => {
+                op.fail();
+                Err(stop)
+            }
+        }
     }
 
-    /// A block that an operation missed was read. Fails where it is not what is wanted.
+    /// A block that an operation missed is being read.
+    pub fn begin_read(&mut self, bno: u64) {
+        self.reading.insert(bno, Reading::Current);
+    }
+
+    /// What is being read was freed or made anew meanwhile.
+    fn read_is_stale(&mut self, bno: u64) {
+        if let Some(reading) = self.reading.get_mut(&bno) {
+            *reading = Reading::Stale;
+        }
+    }
+
+    /// The read of a block failed.
+    pub fn abandon_read(&mut self, bno: u64) {
+        self.reading.remove(&bno);
+    }
+
+    /// A block that an operation missed was read. Fails where it is not what is wanted. One that was
+    /// freed or made anew since [`Store::begin_read`] is not looked at: what was read is older.
     pub fn arrived(&mut self, bno: u64, want: Want, block: Block) -> Result<(), Damage> {
+        let is_stale = self.reading.remove(&bno) == Some(Reading::Stale);
+        if is_stale || self.cache.find(bno).is_some() {
+            return Ok(());
+        }
         format::check(block.bytes(), &self.uuid, bno, want)?;
         judge::judge(&self.geometry, bno, want, &block)?;
-        let resident = Resident { want, block: Rc::new(block) };
-        let before = self.resident.insert(bno, resident);
-        assert!(before.is_none(), "a block that is resident is not read again");
+        self.cache.note_miss();
+        self.cache.insert(Cached::clean(bno, want, Rc::new(block)));
+        if self.cache.len() > self.cache_blocks_max {
+            self.cache.shrink_to(self.cache_blocks_max);
+        }
         Ok(())
     }
 
     /// A glock is held in `mode` from here on.
     pub fn granted(&mut self, id: LockId, mode: Mode) {
-        self.locks.insert(id, mode);
+        self.locks.grant(id, mode);
+    }
+
+    /// A glock is held in `mode` at most from here on, and where that is not at all, what it covers
+    /// is forgotten.
+    ///
+    /// # Panics
+    /// Where a block under it is not durable in place: see [`Store::begin_round_under`].
+    pub fn downgraded(&mut self, id: LockId, mode: Mode) {
+        let is_clean = |bno: &u64| self.cache.get(*bno).is_some_and(Cached::is_clean);
+        assert!(
+            self.cache.under(id).iter().all(is_clean),
+            "what leaves a lock is durable in place"
+        );
+        self.locks.downgrade(id, mode);
+        if mode == Mode::Unlocked {
+            self.cache.drop_where(|cached| cached.want.lock() == id);
+        }
     }
 
     /// The mode in which a glock is held.
     pub fn mode(&self, id: LockId) -> Mode {
-        match self.grants_itself {
-            true => Mode::Exclusive,
-            false => self.locks.get(&id).copied().unwrap_or(Mode::Unlocked),
+        self.locks.mode(id)
+    }
+
+    /// No version below it can be replayed any more: neither from a durable commit, nor from the
+    /// one that is under way.
+    pub fn watermark(&self) -> u64 {
+        let window = self.window.oldest_version();
+        let oldest = window.or(self.in_flight.as_ref().map(InFlight::version));
+        oldest.unwrap_or(self.version)
+    }
+
+    /// The version of the running transaction.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Runs of data whose free is durable and which the device is to be told of; they stay out of
+    /// use until [`Store::discarded`].
+    pub fn take_discards(&mut self) -> Vec<Run> {
+        self.busy.take_discards()
+    }
+
+    /// The device was told.
+    pub fn discarded(&mut self, runs: &[Run]) {
+        self.busy.release(runs);
+    }
+
+    /// Blocks of data that were freed and may not be used yet.
+    pub fn busy_blocks(&self) -> u64 {
+        self.busy.blocks()
+    }
+
+    /// What the cache has done.
+    pub fn cache_counts(&self) -> CacheCounts {
+        self.cache.counts()
+    }
+
+    /// What the table of glocks has seen.
+    pub fn lock_counts(&self) -> LockCounts {
+        self.locks.counts()
+    }
+
+    /// Everything is in place and nothing needs the journal: for volumes in memory.
+    fn settle_in_memory(&mut self) {
+        if self.round.is_some() {
+            self.end_round();
         }
+        if let Some((seq, _)) = self.passable() {
+            self.tail_passed(seq);
+        }
+        self.window = Window::default();
+        self.cache.drop_clean();
     }
 
     /// Blocks in memory.
     pub fn resident_len(&self) -> usize {
-        self.resident.len()
+        self.cache.len()
     }
 }

@@ -4,8 +4,10 @@
 
 use std::rc::Rc;
 
+use super::cache::{Cached, NOT_RUNNING};
+use super::commit::Freed;
 use super::{
-    Block, Damage, Fault, FsError, LockId, Mode, OP_BLOCKS_MAX, Resident, Stop, Store, Time, Want,
+    Block, Damage, Fault, FsError, LockId, Mode, Mutation, OP_BLOCKS_MAX, Stop, Store, Time, Want,
 };
 use crate::format::{Geometry, Header, MAGIC};
 use crate::space::Hints;
@@ -20,7 +22,7 @@ pub struct Run {
 }
 
 /// What an operation made of one block.
-struct Edit {
+pub(super) struct Edit {
     bno: u64,
     want: Want,
     /// None: freed.
@@ -43,10 +45,11 @@ pub struct Op<'a> {
 
 impl<'a> Op<'a> {
     pub(super) fn new(store: &'a mut Store, now: Time) -> Op<'a> {
+        let edits = std::mem::take(&mut store.spare_edits);
         Op {
             store,
             now,
-            edits: Vec::new(),
+            edits,
             freed_data: Vec::new(),
             deferred: Vec::new(),
             gives_back: false,
@@ -71,7 +74,7 @@ impl<'a> Op<'a> {
 
     /// No version below it can be replayed any more: see pending frees.
     pub fn watermark(&self) -> u64 {
-        self.store.watermark
+        self.store.watermark()
     }
 
     /// The slot that this node is mounted in.
@@ -81,7 +84,7 @@ impl<'a> Op<'a> {
 
     /// Demands a glock in at least `mode`.
     pub fn lock(&self, id: LockId, mode: Mode) -> Result<(), Stop> {
-        if self.store.mode(id) >= mode { Ok(()) } else { Err(Stop::Lock { id, mode }) }
+        if self.store.locks.meets(id, mode) { Ok(()) } else { Err(Stop::Lock { id, mode }) }
     }
 
     /// Where space was found last.
@@ -101,9 +104,9 @@ impl<'a> Op<'a> {
             let block = edit.block.as_ref().ok_or(unwanted(bno, want, Fault::Kind))?;
             return same(edit.want, bno, want).map(|()| Rc::clone(block));
         }
-        let resident = self.store.resident.get(bno).ok_or(Stop::Miss { bno, want })?;
-        same(resident.want, bno, want)?;
-        Ok(Rc::clone(&resident.block))
+        let (_, cached) = self.store.cache.hit(bno).ok_or(Stop::Miss { bno, want })?;
+        same(cached.want, bno, want)?;
+        Ok(Rc::clone(&cached.block))
     }
 
     /// A block to be changed. Its header already has this transaction's version.
@@ -112,16 +115,8 @@ impl<'a> Op<'a> {
         let at = match self.edits.iter().rposition(|edit| edit.bno == bno) {
             Some(at) => at,
             None => {
-                let resident = self.store.resident.get(bno).ok_or(Stop::Miss { bno, want })?;
-                same(resident.want, bno, want)?;
-                let mut copy = Block::clone(&resident.block);
-                let header = Header { version: self.store.version.into(), ..*copy.header() };
-                copy.set_header(&Header {
-                    slot: self.store.slot.into(),
-                    epoch: self.store.epoch.into(),
-                    ..header
-                });
-                self.push(Edit { bno, want, block: Some(Rc::new(copy)) })
+                let copy = self.copy(bno, want)?;
+                self.push(Edit { bno, want, block: Some(copy) })
             }
         };
         let edit = &mut self.edits[at];
@@ -129,22 +124,49 @@ impl<'a> Op<'a> {
         edit.block.as_mut().map(Rc::make_mut).ok_or(unwanted(bno, want, Fault::Kind))
     }
 
+    /// A copy of a resident block with the header of this transaction.
+    fn copy(&mut self, bno: u64, want: Want) -> Result<Rc<Block>, Stop> {
+        let (slot, cached) = self.store.cache.hit(bno).ok_or(Stop::Miss { bno, want })?;
+        same(cached.want, bno, want)?;
+        let mut copy = self.store.cache.blank();
+        let block = Rc::get_mut(&mut copy).expect("a blank block is nobody's");
+        block.bytes_mut().copy_from_slice(self.store.cache.at(slot).block.bytes());
+        let header = *block.header();
+        block.set_header(&Header {
+            version: self.store.version.into(),
+            slot: self.store.slot.into(),
+            epoch: self.store.epoch.into(),
+            ..header
+        });
+        Ok(copy)
+    }
+
     /// A new block: a header and zeroes. Whatever was there before is replaced.
     pub fn fresh(&mut self, bno: u64, want: Want, level: u16) -> Result<&mut Block, Stop> {
         self.lock(want.lock(), Mode::Exclusive)?;
-        let mut block = Block::zeroed();
+        let mut blank = self.store.cache.blank();
+        let block = Rc::get_mut(&mut blank).expect("a blank block is nobody's");
+        block.bytes_mut().fill(0);
         block.set_header(&self.header(bno, want, level));
-        self.edits.retain(|edit| edit.bno != bno);
-        let at = self.push(Edit { bno, want, block: Some(Rc::new(block)) });
+        self.drop_edit(bno);
+        let at = self.push(Edit { bno, want, block: Some(blank) });
         Ok(self.edits[at].block.as_mut().map(Rc::make_mut).expect("it was just put there"))
     }
 
     /// A block of metadata is free from here on: no image of it is logged, and its free is.
     pub fn forget(&mut self, bno: u64, want: Want) -> Result<(), Stop> {
         self.lock(want.lock(), Mode::Exclusive)?;
-        self.edits.retain(|edit| edit.bno != bno);
+        self.drop_edit(bno);
         self.push(Edit { bno, want, block: None });
         Ok(())
+    }
+
+    /// What the operation made of a block before is replaced.
+    fn drop_edit(&mut self, bno: u64) {
+        if let Some(at) = self.edits.iter().rposition(|edit| edit.bno == bno) {
+            let edit = self.edits.swap_remove(at);
+            edit.block.into_iter().for_each(|block| self.store.cache.recycle(block));
+        }
     }
 
     /// Blocks of data are free in the bitmap, but nobody's until the transaction is durable.
@@ -157,10 +179,7 @@ impl<'a> Op<'a> {
         let end = run.start + run.len;
         let hits = |other: &Run| other.start < end && run.start < other.start + other.len;
         let own = self.freed_data.iter().copied().filter(hits).min();
-        let before =
-            self.store.busy.range(..end).rev().map(|(start, len)| Run { start: *start, len: *len });
-        let others = before.take_while(|other| other.start + other.len > run.start).min();
-        own.into_iter().chain(others).min()
+        own.into_iter().chain(self.store.busy.first_within(run)).min()
     }
 
     fn header(&self, bno: u64, want: Want, level: u16) -> Header {
@@ -187,27 +206,73 @@ impl<'a> Op<'a> {
 
     /// Makes the edits part of the running transaction.
     pub(super) fn succeed(self) {
-        let Op { store, edits, freed_data, .. } = self;
+        let Op { store, mut edits, freed_data, .. } = self;
         store.known.count_operation();
-        edits.into_iter().for_each(|edit| settle(store, edit));
-        freed_data.into_iter().for_each(|run| {
-            store.busy.insert(run.start, run.len);
-        });
+        edits.drain(..).for_each(|edit| settle(store, edit));
+        store.spare_edits = edits;
+        if store.mutation != Mutation::BusyReusedEarly {
+            freed_data.into_iter().for_each(|run| store.busy.free(run));
+        }
+    }
+
+    /// Drops the edits.
+    pub(super) fn fail(self) {
+        let Op { store, mut edits, .. } = self;
+        let blocks = edits.drain(..).filter_map(|edit| edit.block);
+        blocks.for_each(|block| store.cache.recycle(block));
+        store.spare_edits = edits;
     }
 }
 
 fn settle(store: &mut Store, Edit { bno, want, block }: Edit) {
     match block {
         Some(block) => {
-            store.resident.insert(bno, Resident { want, block });
-            store.dirty.insert(bno);
-            store.freed.remove(&bno);
+            let slot = keep(store, bno, want, block);
+            if !store.cache.at(slot).is_running() {
+                store.cache.at_mut(slot).running_at = store.running.len() as u32;
+                store.running.push(slot);
+            }
         }
         None => {
-            store.resident.remove(bno);
-            store.dirty.remove(&bno);
-            store.freed.insert(bno, want);
+            let home = store.cache.remove(bno).map(|cached| {
+                leave(store, cached.running_at);
+                store.cache.recycle(cached.block);
+                cached.home
+            });
+            let home = home.or(store.freed.get(&bno).map(|freed| freed.home)).unwrap_or(0);
+            store.read_is_stale(bno);
+            store.freed.insert(bno, Freed { want, home });
         }
+    }
+}
+
+/// Puts a new state of a block into the cache.
+fn keep(store: &mut Store, bno: u64, want: Want, block: Rc<Block>) -> u32 {
+    if let Some(slot) = store.cache.find(bno) {
+        let cached = store.cache.at_mut(slot);
+        cached.want = want;
+        let before = std::mem::replace(&mut cached.block, block);
+        store.cache.recycle(before);
+        return slot;
+    }
+    let home = match store.freed.is_empty() {
+        true => 0,
+        false => store.freed.remove(&bno).map_or(0, |freed| freed.home),
+    };
+    store.read_is_stale(bno);
+    let mut cached = Cached::clean(bno, want, block);
+    cached.home = home;
+    store.cache.insert(cached)
+}
+
+/// Takes a block out of the running transaction's list.
+fn leave(store: &mut Store, running_at: u32) {
+    if running_at == NOT_RUNNING {
+        return;
+    }
+    store.running.swap_remove(running_at as usize);
+    if let Some(moved) = store.running.get(running_at as usize) {
+        store.cache.at_mut(*moved).running_at = running_at;
     }
 }
 

@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub(crate) mod bench;
 pub(crate) mod disk;
 pub(crate) mod image;
 pub(crate) mod log;
