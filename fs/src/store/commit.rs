@@ -43,6 +43,16 @@ impl Store {
         commit_len(self.running.len(), self.freed.len())
     }
 
+    /// The number of the commit that holds everything which operations have changed by now.
+    pub fn last_seq(&self) -> u64 {
+        if self.is_idle() { self.next_seq - 1 } else { self.next_seq }
+    }
+
+    /// True while a commit is under way.
+    pub fn is_committing(&self) -> bool {
+        self.in_flight.is_some()
+    }
+
     /// True where the running transaction changes nothing.
     pub fn is_idle(&self) -> bool {
         self.running.is_empty() && self.freed.is_empty()

@@ -61,6 +61,7 @@ impl Memory {
                     self.store.arrived(bno, want, block)?;
                 }
                 Err(Stop::Lock { id, .. }) => self.store.granted(id, Mode::Exclusive),
+                Err(Stop::Room) => self.commit(),
                 Err(Stop::Fail(error)) => return Err(error),
             }
         }
@@ -117,7 +118,11 @@ mod tests {
         });
         assert_eq!(failed, Err(FsError::NoSpace));
         assert_eq!(memory.store().resident_len(), 0);
-        memory.run(|op| Ok(op.fresh(400, INODE, 0)?.bytes_mut()[4095] = 2)).unwrap();
+        let written = memory.run(|op| {
+            op.fresh(400, INODE, 0)?.bytes_mut()[4095] = 2;
+            Ok(())
+        });
+        written.unwrap();
         memory.commit();
         let seen = memory.run(|op| Ok(op.read(400, INODE)?.bytes()[4095]));
         assert_eq!(seen, Ok(2));

@@ -69,6 +69,17 @@ enum Reading {
     Stale,
 }
 
+/// Groups that one operation initialises at most: one for metadata and one for data.
+const OP_GROUPS_MAX: u64 = 2;
+
+/// Blocks of the journal that one operation may take at most: what it edits, headers and bitmaps of
+/// groups that it initialises, and descriptors for all of them.
+pub fn op_room(geometry: &Geometry) -> u64 {
+    let groups = OP_GROUPS_MAX * (2 + u64::from(geometry.bitmap_blocks()));
+    let edits = OP_BLOCKS_MAX as u64 + groups;
+    edits + edits.div_ceil(format::ENTRIES_PER_DESC as u64) + 1
+}
+
 /// The metadata of one volume, as one node holds it.
 pub struct Store {
     geometry: Geometry,
@@ -99,6 +110,17 @@ pub struct Store {
     /// The memory of the list of an operation's edits.
     spare_edits: Vec<Edit>,
     mutation: Mutation,
+    /// Blocks that the journal has room for, beside the commit under way.
+    room: u64,
+    is_read_only: bool,
+}
+
+/// Whether an operation may change anything.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Edits {
+    Open,
+    ReadOnly,
+    NoRoom,
 }
 
 impl Store {
@@ -125,6 +147,8 @@ impl Store {
             hints: Hints::new(&geometry, slot),
             spare_edits: Vec::with_capacity(OP_BLOCKS_MAX),
             mutation: Mutation::None,
+            room: u64::MAX,
+            is_read_only: false,
         }
     }
 
@@ -146,6 +170,38 @@ impl Store {
     /// Breaks a rule on purpose.
     pub fn set_mutation(&mut self, mutation: Mutation) {
         self.mutation = mutation;
+    }
+
+    /// Tells how many blocks the running transaction may grow to in the journal.
+    pub fn set_room(&mut self, room: u64) {
+        self.room = room;
+    }
+
+    /// Blocks of the journal that one more operation may take at most.
+    pub fn op_room(&self) -> u64 {
+        op_room(&self.geometry)
+    }
+
+    /// Operations that change something fail from here on.
+    pub fn set_read_only(&mut self) {
+        self.is_read_only = true;
+    }
+
+    fn edits(&self) -> Edits {
+        let needed = self.running_len().saturating_add(self.op_room());
+        // What a whole journal has no room for would wait for ever; few operations take the most.
+        let is_empty = self.is_idle() && self.in_flight.is_none() && self.window.is_empty();
+        match (self.is_read_only, needed > self.room && !is_empty) {
+            (true, _) => Edits::ReadOnly,
+            (false, true) => Edits::NoRoom,
+            (false, false) => Edits::Open,
+        }
+    }
+
+    /// The volume is longer than it was.
+    pub fn grown(&mut self, geometry: Geometry) {
+        assert!(geometry.blocks >= self.geometry.blocks, "a volume only grows");
+        self.geometry = geometry;
     }
 
     /// Every glock is this node's: nobody else uses the volume.
@@ -170,11 +226,8 @@ impl Store {
         operation: impl FnOnce(&mut Op<'_>) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
         let mut op = Op::new(self, now);
-        let outcome = operation(&mut op).and_then(|outcome| {
-            space::finish(&mut op)?;
-            Ok(outcome)
-        });
-        match outcome {
+        let outcome = operation(&mut op);
+        match outcome.and_then(|outcome| space::finish(&mut op).map(|()| outcome)) {
             Ok(outcome) => {
                 op.succeed();
                 Ok(outcome)
@@ -196,6 +249,11 @@ impl Store {
         if let Some(reading) = self.reading.get_mut(&bno) {
             *reading = Reading::Stale;
         }
+    }
+
+    /// True while somebody reads the block.
+    pub fn is_reading(&self, bno: u64) -> bool {
+        self.reading.contains_key(&bno)
     }
 
     /// The read of a block failed.

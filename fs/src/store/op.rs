@@ -7,7 +7,8 @@ use std::rc::Rc;
 use super::cache::{Cached, NOT_RUNNING};
 use super::commit::Freed;
 use super::{
-    Block, Damage, Fault, FsError, LockId, Mode, Mutation, OP_BLOCKS_MAX, Stop, Store, Time, Want,
+    Block, Damage, Edits, Fault, FsError, LockId, Mode, Mutation, OP_BLOCKS_MAX, Stop, Store, Time,
+    Want,
 };
 use crate::format::{Geometry, Header, MAGIC};
 use crate::space::Hints;
@@ -35,6 +36,7 @@ pub struct Op<'a> {
     now: Time,
     edits: Vec<Edit>,
     freed_data: Vec<Run>,
+    access: Edits,
     /// Blocks of metadata that become pending frees at the end of the operation.
     pub(crate) deferred: Vec<u64>,
     /// The operation gives space back, and may use what is kept for that.
@@ -46,11 +48,13 @@ pub struct Op<'a> {
 impl<'a> Op<'a> {
     pub(super) fn new(store: &'a mut Store, now: Time) -> Op<'a> {
         let edits = std::mem::take(&mut store.spare_edits);
+        let access = store.edits();
         Op {
             store,
             now,
             edits,
             freed_data: Vec::new(),
+            access,
             deferred: Vec::new(),
             gives_back: false,
             edits_max: OP_BLOCKS_MAX,
@@ -115,6 +119,7 @@ impl<'a> Op<'a> {
         let at = match self.edits.iter().rposition(|edit| edit.bno == bno) {
             Some(at) => at,
             None => {
+                self.may_edit()?;
                 let copy = self.copy(bno, want)?;
                 self.push(Edit { bno, want, block: Some(copy) })
             }
@@ -122,6 +127,15 @@ impl<'a> Op<'a> {
         let edit = &mut self.edits[at];
         same(edit.want, bno, want)?;
         edit.block.as_mut().map(Rc::make_mut).ok_or(unwanted(bno, want, Fault::Kind))
+    }
+
+    /// Fails where the volume takes no changes, and stops where the journal has no room for them.
+    fn may_edit(&self) -> Result<(), Stop> {
+        match self.access {
+            Edits::Open => Ok(()),
+            Edits::ReadOnly => Err(Stop::Fail(FsError::ReadOnly)),
+            Edits::NoRoom => Err(Stop::Room),
+        }
     }
 
     /// A copy of a resident block with the header of this transaction.
@@ -144,6 +158,7 @@ impl<'a> Op<'a> {
     /// A new block: a header and zeroes. Whatever was there before is replaced.
     pub fn fresh(&mut self, bno: u64, want: Want, level: u16) -> Result<&mut Block, Stop> {
         self.lock(want.lock(), Mode::Exclusive)?;
+        self.may_edit()?;
         let mut blank = self.store.cache.blank();
         let block = Rc::get_mut(&mut blank).expect("a blank block is nobody's");
         block.bytes_mut().fill(0);
@@ -156,6 +171,7 @@ impl<'a> Op<'a> {
     /// A block of metadata is free from here on: no image of it is logged, and its free is.
     pub fn forget(&mut self, bno: u64, want: Want) -> Result<(), Stop> {
         self.lock(want.lock(), Mode::Exclusive)?;
+        self.may_edit()?;
         self.drop_edit(bno);
         self.push(Edit { bno, want, block: None });
         Ok(())

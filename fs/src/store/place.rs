@@ -6,6 +6,7 @@
 
 use std::rc::Rc;
 
+use super::cache::Cached;
 use super::{Block, LockId, Store, Table};
 use crate::journal::Entry;
 
@@ -120,7 +121,7 @@ impl Store {
             Some(cached) => Some(&mut cached.home),
             None => self.freed_home(place.bno),
         };
-        if let Some(home) = home.filter(|home| **home == place.home) {
+        if let Some(home) = home.filter(|home| **home == place.home && place.home != 0) {
             *home = 0;
             self.window.close(place.home);
         }
@@ -139,6 +140,12 @@ impl Store {
     /// A head is durable whose tail lies behind the commit `seq`.
     pub fn tail_passed(&mut self, seq: u64) {
         self.window.passed(seq);
+    }
+
+    /// True where what is in memory of the blocks under a glock is durable in place.
+    pub fn is_placed_under(&self, lock: LockId) -> bool {
+        let is_clean = |bno: &u64| self.cache.get(*bno).is_some_and(Cached::is_clean);
+        self.cache.under(lock).iter().all(is_clean)
     }
 
     /// True where everything durable is durable in place.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use byway_engine::error::IoError;
+
 use super::{LockId, Mode};
 use crate::format::Kind;
 
@@ -21,8 +23,8 @@ impl Want {
     }
 }
 
-/// Why an operation stopped. The first two are for the shell: it provides what is missing and runs
-/// the operation again from its start. The third is the operation's answer.
+/// Why an operation stopped. All but the last are for the shell: it provides what is missing and
+/// runs the operation again from its start. The last is the operation's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stop {
     /// A block is not resident.
@@ -39,6 +41,8 @@ pub enum Stop {
         /// The least mode that lets the operation go on.
         mode: Mode,
     },
+    /// It wants to change something, and the journal has no room for that yet.
+    Room,
     /// The operation failed, and changed nothing.
     Fail(FsError),
 }
@@ -76,6 +80,14 @@ pub enum FsError {
     Busy,
     /// What is on disk cannot be right.
     Damaged(Damage),
+    /// The device failed.
+    Io(Box<IoError>),
+}
+
+impl From<Box<IoError>> for FsError {
+    fn from(error: Box<IoError>) -> FsError {
+        FsError::Io(error)
+    }
 }
 
 /// A block of metadata that is not what it must be.
@@ -175,6 +187,7 @@ impl fmt::Display for FsError {
             FsError::Stale => f.write_str("the file is gone"),
             FsError::Busy => f.write_str("in use"),
             FsError::Damaged(damage) => damage.fmt(f),
+            FsError::Io(error) => error.fmt(f),
         }
     }
 }

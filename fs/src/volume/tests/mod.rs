@@ -1,0 +1,1 @@
+//! Lab protocols of a mounted volume.
