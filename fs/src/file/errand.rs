@@ -20,6 +20,8 @@ pub(super) enum Errand {
     Zero { bytes: Range<u64>, unmap: bool },
     /// Everything written before is to be durable.
     Flush,
+    /// What was written before is to be data when the volume's next commit is durable.
+    Convert,
     /// The first byte of data from here on.
     SeekData(u64),
     /// The first byte of a hole from here on.

@@ -81,11 +81,6 @@ impl Fresh {
         self.runs.range(block..).next().map(|(first, (end, _))| *first..*end)
     }
 
-    /// True where one of the blocks is fresh.
-    pub(super) fn touches(&self, blocks: &Range<u64>) -> bool {
-        self.overlapping(blocks).is_some()
-    }
-
     /// The first run with a number of at most `number`, from `block` on.
     pub(super) fn first_up_to(&self, number: u64, block: u64) -> Option<Range<u64>> {
         let mut runs = self.runs.range(block..);

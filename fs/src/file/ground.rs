@@ -1,15 +1,15 @@
 //! What a file's home stands on: operations on the metadata, commits, and the device's bytes.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
 
 use byway_engine::api::Disk;
-use byway_engine::error::IoError;
 use byway_engine::memory::Lease;
 
 use crate::format::MODE_REGULAR;
 use crate::inode::{self, Finish, InodeRef, NewInode};
-use crate::store::{FsError, Memory, Op, Stop};
+use crate::store::{FsError, Op, Stop};
+use crate::volume::Volume;
 
 /// Bytes of one request of the home.
 const CHUNK_LEN: u64 = 256 << 10;
@@ -17,16 +17,18 @@ const CHUNK_LEN: u64 = 256 << 10;
 /// The volume, as the home of a file sees it.
 #[derive(Clone)]
 pub(super) struct Ground {
-    disk: Disk,
-    memory: Rc<RefCell<Memory>>,
-    commits: Rc<Cell<u64>>,
+    volume: Volume,
     /// An inode without a name, which owns blocks that are being filled for files.
     reserve: Rc<Cell<Option<InodeRef>>>,
 }
 
 impl Ground {
-    pub(super) fn new(disk: Disk, memory: Rc<RefCell<Memory>>) -> Ground {
-        Ground { disk, memory, commits: Rc::default(), reserve: Rc::default() }
+    pub(super) fn new(volume: Volume) -> Ground {
+        Ground { volume, reserve: Rc::default() }
+    }
+
+    pub(super) fn volume(&self) -> &Volume {
+        &self.volume
     }
 
     /// Runs an operation on the metadata.
@@ -34,24 +36,17 @@ impl Ground {
         &self,
         operation: impl FnMut(&mut Op<'_>) -> Result<T, Stop>,
     ) -> Result<T, FsError> {
-        self.memory.borrow_mut().run(operation)
+        self.volume.run(operation).await
     }
 
     /// Makes every operation that ran before durable.
     pub(super) async fn commit(&self) -> Result<(), FsError> {
-        self.memory.borrow_mut().commit();
-        self.commits.set(self.commits.get() + 1);
-        Ok(())
+        self.volume.commit().await
     }
 
-    /// The inode stays while it is in use.
-    pub(super) fn open_inode(&self, ino: u64) {
-        self.memory.borrow_mut().store().open_inode(ino);
-    }
-
-    /// True where it is an orphan that can be finished.
-    pub(super) fn close_inode(&self, ino: u64) -> bool {
-        self.memory.borrow_mut().store().close_inode(ino)
+    /// Makes every write of data durable that completed before.
+    pub(super) async fn flush_device(&self) -> Result<(), FsError> {
+        self.volume.flush().await
     }
 
     /// The volume's reserve: it is made when it is first needed. An orphan, so that a crash frees
@@ -68,7 +63,7 @@ impl Ground {
         };
         let made = self.run(make).await?;
         // Another file may have made one meanwhile; a second one is as good, and ends like this one.
-        self.open_inode(made.ino);
+        self.volume.open_inode(made.ino);
         match self.reserve.get() {
             None => self.reserve.set(Some(made)),
             Some(_) => self.finish(made).await?,
@@ -85,7 +80,7 @@ impl Ground {
     }
 
     async fn finish(&self, orphan: InodeRef) -> Result<(), FsError> {
-        self.close_inode(orphan.ino);
+        self.volume.close_inode(orphan.ino);
         let step = |op: &mut Op<'_>| {
             let slot = op.slot();
             inode::finish_step(op, slot, orphan)
@@ -94,25 +89,16 @@ impl Ground {
         Ok(())
     }
 
-    pub(super) fn commits(&self) -> u64 {
-        self.commits.get()
-    }
-
-    pub(super) fn disk(&self) -> &Disk {
-        &self.disk
-    }
-
-    /// Makes every write of data durable that completed before.
-    pub(super) async fn flush_device(&self) -> Result<(), FsError> {
-        self.disk.flush().await.map_err(failed)
+    fn disk(&self) -> &Disk {
+        self.volume.disk()
     }
 
     /// Reads bytes of the device, of whole sectors.
     pub(super) async fn read(&self, offset: u64, to: &mut [u8]) -> Result<(), FsError> {
         for (n, chunk) in to.chunks_mut(CHUNK_LEN as usize).enumerate() {
             let lease = self.lease(chunk.len())?;
-            let (result, lease) = self.disk.read(offset + n as u64 * CHUNK_LEN, lease).await;
-            result.map_err(failed)?;
+            let (result, lease) = self.disk().read(offset + n as u64 * CHUNK_LEN, lease).await;
+            result.map_err(FsError::Io)?;
             chunk.copy_from_slice(&lease);
         }
         Ok(())
@@ -123,16 +109,16 @@ impl Ground {
         for (n, chunk) in from.chunks(CHUNK_LEN as usize).enumerate() {
             let mut lease = self.lease(chunk.len())?;
             lease.copy_from_slice(chunk);
-            let (result, _) = self.disk.write(offset + n as u64 * CHUNK_LEN, lease).await;
-            result.map_err(failed)?;
+            let (result, _) = self.disk().write(offset + n as u64 * CHUNK_LEN, lease).await;
+            result.map_err(FsError::Io)?;
         }
         Ok(())
     }
 
     /// Makes bytes of the device zero.
     pub(super) async fn write_zeroes(&self, offset: u64, len: u64) -> Result<(), FsError> {
-        if self.disk.info().can.write_zeroes {
-            return self.disk.write_zeroes(offset, len, false).await.map_err(failed);
+        if self.disk().info().can.write_zeroes {
+            return self.disk().write_zeroes(offset, len, false).await.map_err(FsError::Io);
         }
         let zeroes = vec![0; len.min(CHUNK_LEN) as usize];
         for at in (0..len).step_by(CHUNK_LEN as usize) {
@@ -143,10 +129,6 @@ impl Ground {
     }
 
     fn lease(&self, len: usize) -> Result<Lease, FsError> {
-        self.disk.core().lease(len as u32).ok_or(FsError::Busy)
+        self.disk().core().lease(len as u32).ok_or(FsError::Busy)
     }
-}
-
-fn failed(_error: Box<IoError>) -> FsError {
-    FsError::Busy
 }

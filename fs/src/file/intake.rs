@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use byway_engine::block::{Completion, Io, IoResult, Op, Outcome, Payload};
+use byway_engine::block::{Completion, Io, IoResult, Op, Outcome};
 use byway_engine::error::{ErrorKind, IoError};
 
 use super::channel::{BLOCK, Pending, State};

@@ -10,10 +10,7 @@ impl Home {
     pub(super) async fn settle(&mut self) -> Result<(), FsError> {
         self.hear();
         let changes = self.facts.changes();
-        let flush = self.fresh.begin_flush();
-        self.ground.flush_device().await?;
-        self.convert(flush).await?;
-        self.note_times().await?;
+        self.flush_data().await?;
         self.ground.commit().await?;
         self.facts.settle(changes);
         // What is fresh or granted by now is for the next flush.
@@ -21,6 +18,15 @@ impl Home {
             self.facts.change();
         }
         Ok(())
+    }
+
+    /// Everything that was written before is durable, and the next commit makes it to be found.
+    pub(super) async fn flush_data(&mut self) -> Result<(), FsError> {
+        self.hear();
+        let flush = self.fresh.begin_flush();
+        self.ground.flush_device().await?;
+        self.convert(flush).await?;
+        self.note_times().await
     }
 
     /// The extents of what a flush covered are written from here on.

@@ -296,6 +296,7 @@ impl Home {
             Errand::Allocate(bytes) => self.allocate(bytes).await?,
             Errand::Zero { bytes, unmap } => self.zero(bytes, unmap).await?,
             Errand::Flush => self.settle().await?,
+            Errand::Convert => self.flush_data().await?,
             Errand::SeekData(from) => return self.seek_data(from).await.map(Reply::Place),
             Errand::SeekHole(from) => return self.seek_hole(from).await.map(Reply::Place),
             Errand::CloneTo(to) => self.clone_to(to).await?,

@@ -8,7 +8,7 @@ use crate::inode::{self, Finish};
 use crate::store::{FsError, Op};
 
 /// The largest file in bytes.
-pub const FILE_LEN_MAX: u64 = 1 << 62;
+pub(super) const FILE_LEN_MAX: u64 = 1 << 62;
 
 impl Home {
     /// Sets the size. What is cut off is gone; what is gained reads as zeroes.

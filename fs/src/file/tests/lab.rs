@@ -1,6 +1,5 @@
-//! A volume with files, on a core without a kernel.
+//! A volume with files on a device in memory.
 
-use std::cell::RefCell;
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,58 +8,72 @@ use byway_engine::api::Disk;
 use byway_engine::block::mem::MemDevice;
 use byway_engine::block::wrap::{Stats, StatsHandle};
 use byway_engine::block::{BlockDevice, Completion, Io, Op};
-use byway_engine::core::Core;
+use byway_engine::core::{Core, CoreConfig};
 use byway_engine::exec::Class;
+use byway_engine::memory::ArenaConfig;
 
-use super::super::ground::Ground;
 use super::super::{File, FileOptions, Files};
-use crate::format::Geometry;
 use crate::inode::InodeRef;
+use crate::mkfs::{MkfsOptions, mkfs};
 use crate::names::{self, New};
-use crate::space;
-use crate::store::{self, Memory};
+use crate::store;
+use crate::volume::{MountOptions, Volume};
 
 pub(super) const BLOCK: u64 = 4096;
 
 /// The volume.
 pub(super) struct Lab {
     pub(super) core: Rc<Core>,
+    pub(super) volume: Volume,
     pub(super) files: Files,
-    pub(super) ground: Ground,
-    pub(super) memory: Rc<RefCell<Memory>>,
-    pub(super) device: StatsHandle,
+    device: StatsHandle,
     root: InodeRef,
 }
 
 impl Lab {
     pub(super) fn new() -> Lab {
-        let geometry =
-            Geometry { blocks: 1 << 16, group_blocks: 1 << 14, journal_blocks: 256, journals: 1 };
-        let mut memory = space::tests::volume(geometry);
-        memory.store().set_dir_hash_key([3; 16]);
-        let root = memory.run(make_root).unwrap();
-        memory.commit();
-        let memory = Rc::new(RefCell::new(memory));
-        let stats = Stats::new(Arc::new(MemDevice::new(geometry.blocks * BLOCK).unwrap()));
+        Lab::on(Arc::new(MemDevice::new(256 << 20).unwrap()))
+    }
+
+    /// A new volume on a device.
+    pub(super) fn on(device: Arc<dyn BlockDevice>) -> Lab {
+        let arena = ArenaConfig { len: 64 << 20, huge: false };
+        let core = Core::new(&CoreConfig { arena, ..CoreConfig::default() }).unwrap();
+        let (making, bare) = (Rc::clone(&core), Arc::clone(&device));
+        let options = MkfsOptions { uuid: Some([7; 16]), ..MkfsOptions::default() };
+        run_on(&core, async move { mkfs(&making, &*bare, &options).await }).unwrap();
+        Lab::mount(core, device)
+    }
+
+    /// A volume that is there.
+    pub(super) fn mount(core: Rc<Core>, device: Arc<dyn BlockDevice>) -> Lab {
+        let stats = Stats::new(device);
         let counts = stats.handle();
         let device: Arc<dyn BlockDevice> = Arc::new(stats);
-        let core = Core::standalone().unwrap();
-        let disk = Disk::open(&core, &*device).unwrap();
-        let ground = Ground::new(disk, Rc::clone(&memory));
-        let files = Files::new(&core, ground.clone(), device);
-        Lab { core, files, ground, memory, device: counts, root }
+        let home = Rc::clone(&core);
+        let mounted =
+            run_on(
+                &core,
+                async move { Volume::mount(&home, device, MountOptions::default()).await },
+            );
+        let volume = mounted.unwrap();
+        let files = Files::new(&volume);
+        let (ino, generation) = volume.root();
+        Lab { core, volume, files, device: counts, root: InodeRef { ino, generation } }
+    }
+
+    /// Runs an operation.
+    pub(super) fn op<T: 'static>(
+        &self,
+        operation: impl FnMut(&mut store::Op<'_>) -> Result<T, store::Stop> + 'static,
+    ) -> T {
+        let volume = self.volume.clone();
+        self.run(async move { volume.run(operation).await }).unwrap()
     }
 
     /// Runs a future to its end.
     pub(super) fn run<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> T {
-        let task = self.core.spawn(Class::Foreground, "test", future);
-        for _ in 0..1_000_000 {
-            if let Some(value) = task.try_take() {
-                return value;
-            }
-            self.core.turn(false);
-        }
-        panic!("the task does not end");
+        run_on(&self.core, future)
     }
 
     /// A new file of so many bytes.
@@ -68,8 +81,7 @@ impl Lab {
         let name = name.as_bytes().to_vec();
         let root = self.root;
         let new = New { mode: 0o644, uid: 0, gid: 0 };
-        let at =
-            self.memory.borrow_mut().run(|op| names::create(op, root, &name, new, true)).unwrap();
+        let at = self.op(move |op| names::create(op, root, &name, new, true));
         let file = self.open(at.at);
         let grown = file.clone();
         self.run(async move { grown.truncate(size).await }).unwrap();
@@ -85,7 +97,7 @@ impl Lab {
     /// An orphan that a file can be cloned to.
     pub(super) fn orphan(&self) -> InodeRef {
         let (root, new) = (self.root, New { mode: 0o644, uid: 0, gid: 0 });
-        self.memory.borrow_mut().run(|op| names::create_orphan(op, root, new)).unwrap()
+        self.op(move |op| names::create_orphan(op, root, new))
     }
 
     pub(super) fn disk(&self, file: &File) -> Disk {
@@ -93,7 +105,7 @@ impl Lab {
     }
 
     pub(super) fn commits(&self) -> u64 {
-        self.ground.commits()
+        self.volume.counts().commits
     }
 
     /// Requests of the device that succeeded.
@@ -125,8 +137,13 @@ impl Lab {
     }
 }
 
-fn make_root(op: &mut store::Op<'_>) -> Result<InodeRef, store::Stop> {
-    let mode = crate::format::MODE_DIRECTORY | 0o755;
-    let new = crate::inode::NewInode { mode, uid: 0, gid: 0, rdev: 0, parent: 0, nlink: 2 };
-    crate::inode::create(op, new)
+fn run_on<T: 'static>(core: &Rc<Core>, future: impl Future<Output = T> + 'static) -> T {
+    let task = core.spawn(Class::Foreground, "test", future);
+    for _ in 0..10_000_000 {
+        if let Some(value) = task.try_take() {
+            return value;
+        }
+        core.turn(false);
+    }
+    panic!("the task does not end");
 }
