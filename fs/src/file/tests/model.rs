@@ -13,6 +13,7 @@ struct Run {
     lab: Lab,
     random: SplitMix64,
     files: Vec<(File, Vec<Disk>, Vec<u8>)>,
+    log: Vec<String>,
 }
 
 impl Run {
@@ -59,6 +60,7 @@ impl Run {
                 let value = self.below(255) as u8 + 1;
                 let bytes: Vec<u8> = (0..len).map(|n| value ^ (n / 512) as u8).collect();
                 let payload = self.payload(&bytes);
+                self.log.push(format!("f{which} c{channel} write {at}+{len}"));
                 let io = Io::write(at, payload);
                 let io = if self.below(20) == 0 { io.with_fua() } else { io };
                 self.lab.submit(&disk, io).result.unwrap();
@@ -72,12 +74,19 @@ impl Run {
                 let mut bytes = vec![0; len as usize];
                 done.payload.copy_to(0, &mut bytes);
                 let expected = &self.files[which].2[at as usize..(at + len) as usize];
-                assert!(bytes == expected, "file {which} reads otherwise at {at}+{len}");
+                let differs = bytes.iter().zip(expected).position(|(a, b)| a != b);
+                if let Some(n) = differs {
+                    eprintln!("{:#?}", self.log);
+                    panic!("file {which} chan {channel} at {at}+{len}: byte {} is {} not {}", at+n as u64, bytes[n], expected[n]);
+                }
             }
-            70..75 => self.lab.flush(&disk),
+            70..75 => {
+ self.log.push(format!("f{which} flush"));
+ self.lab.flush(&disk)},
             75..80 => {
                 let Some((at, len)) = self.range(size, 1) else { return };
                 let keeps = self.below(2) == 0;
+                self.log.push(format!("f{which} punch {at}+{len} keeps {keeps}"));
                 self.lab
                     .run(async move {
                         match keeps {
@@ -91,27 +100,32 @@ impl Run {
             80..84 => {
                 let Some((at, len)) = self.range(size, 512) else { return };
                 let unmap = self.below(2) == 0;
+                self.log.push(format!("f{which} c{channel} zeroes {at}+{len} unmap {unmap}"));
                 self.lab.submit(&disk, Io::write_zeroes(at, len, unmap)).result.unwrap();
                 self.files[which].2[at as usize..(at + len) as usize].fill(0);
             }
             84..86 => {
                 let Some((at, len)) = self.range(size, BLOCK) else { return };
+                self.log.push(format!("f{which} c{channel} discard {at}+{len}"));
                 self.lab.submit(&disk, Io::discard(at, len)).result.unwrap();
                 self.files[which].2[at as usize..(at + len) as usize].fill(0);
             }
             86..88 => {
                 let Some((at, len)) = self.range(size, 1) else { return };
+                self.log.push(format!("f{which} allocate {at}+{len}"));
                 self.lab.run(async move { file.allocate(at..at + len).await }).unwrap();
             }
             88..91 => {
                 let to = self.below(SIZE);
                 let to = if self.below(3) == 0 { to } else { to / 512 * 512 };
+                self.log.push(format!("f{which} truncate {to}"));
                 self.lab.run(async move { file.truncate(to).await }).unwrap();
                 self.files[which].2.resize(to as usize, 0);
             }
             91..95 => {
                 let at = self.below(SIZE - 8000);
                 let len = 1 + self.below(8000);
+                self.log.push(format!("f{which} write_at {at}+{len}"));
                 let value = self.below(255) as u8 + 1;
                 let bytes = vec![value; len as usize];
                 self.lab.run(async move { file.write_at(at, bytes).await }).unwrap();
@@ -139,6 +153,7 @@ impl Run {
     }
 
     fn clone_file(&mut self, which: usize) {
+        self.log.push(format!("clone f{which}"));
         let to = self.lab.orphan();
         let file = self.files[which].0.clone();
         self.lab.run(async move { file.clone_to(to).await }).unwrap();
@@ -153,6 +168,7 @@ impl Run {
         if which > 0 {
             return;
         }
+        self.log.push(format!("reopen f{which}"));
         let (file, disks, model) = self.files.remove(which);
         let at = file.inode();
         drop((file, disks));
@@ -167,7 +183,7 @@ fn run(seed: u64, steps: u32) {
     let file = lab.file("a", SIZE);
     let disks = vec![lab.disk(&file), lab.disk(&file), lab.disk(&file)];
     let files = vec![(file, disks, vec![0; SIZE as usize])];
-    let mut run = Run { lab, random: SplitMix64::new(seed), files };
+    let mut run = Run { lab, random: SplitMix64::new(seed), files, log: vec![] };
     (0..steps).for_each(|_| run.step());
     for which in 0..run.files.len() {
         let (file, _, model) = &run.files[which];
