@@ -10,6 +10,7 @@ mod commit;
 mod directory;
 mod grow;
 mod heartbeat;
+mod inodes;
 mod mount;
 mod options;
 mod place;
