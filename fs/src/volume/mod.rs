@@ -10,7 +10,6 @@ mod commit;
 mod directory;
 mod grow;
 mod heartbeat;
-mod inodes;
 mod mount;
 mod options;
 mod place;
