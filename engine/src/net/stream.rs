@@ -43,6 +43,11 @@ impl Stream {
         Stream { inner: Inner::Kernel(stream), handed_over: Cell::new(false) }
     }
 
+    /// True where bytes that are sent go to the kernel, and no Rust code looks at them.
+    pub fn is_kernel(&self) -> bool {
+        matches!(self.inner, Inner::Kernel(_))
+    }
+
     pub(super) fn simulated(stream: SimulatedStream) -> Stream {
         Stream { inner: Inner::Sim(stream), handed_over: Cell::new(false) }
     }

@@ -26,6 +26,11 @@ impl Wire {
         }
     }
 
+    /// True where what is sent may be memory that a device lends: where none but the kernel looks at it.
+    pub(crate) fn takes_lent(&self) -> bool {
+        matches!(self, Wire::Plain(stream) if stream.is_kernel())
+    }
+
     /// Sends all of the payload, as [`Stream::send`].
     pub(crate) async fn send(&self, payload: Payload) -> (Result<(), NetError>, Payload) {
         match self {

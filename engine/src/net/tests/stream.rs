@@ -40,6 +40,27 @@ fn segments_are_gathered_and_scattered() {
 }
 
 #[test]
+fn lent_memory_is_sent_as_it_is_and_outlives_its_device() {
+    const LEN: u32 = 1 << 20;
+    everywhere(|core, address| async move {
+        let (near, far) = pair(&core, &address).await;
+        let device = MemDevice::new(4 << 20).unwrap();
+        let mut channel = device.open_channel(&core).unwrap();
+        let data = filled(payload(&core, &[LEN]), 0);
+        channel.submit(Io::write(8192, data)).unwrap();
+        channel.poll(&mut Vec::new());
+        let lent = channel.lend(8192 + 512, LEN - 512).unwrap();
+        drop((channel, device));
+        let receiver = core.clone();
+        let receiving = core.spawn(Class::Foreground, "receive", async move {
+            receive_bytes(&receiver, &far, LEN - 512).await
+        });
+        near.send(lent.into()).await.0.unwrap();
+        assert!(receiving.await.unwrap() == pattern_bytes(512, LEN as usize - 512));
+    });
+}
+
+#[test]
 fn more_than_the_kernel_buffers_arrives_whole() {
     const LEN: usize = 4 << 20;
     everywhere(|core, address| async move {
