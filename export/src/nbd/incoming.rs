@@ -19,8 +19,9 @@ use super::slot::{Fault, Slot, Work};
 /// Data that are at least this long, and have not arrived yet, go around the staging memory.
 const DIRECT_MIN: u32 = 16 << 10;
 
-/// Data of a read from this length on are sent from the device's own memory, where it lends it.
-const LEND_MIN: u64 = 64 << 10;
+/// Data of a read from this length on are sent from the device's own memory, where it lends it. What is
+/// shorter is copied anyway, and so read as a whole: single sectors are what clusters talk through.
+const LEND_MIN: u64 = 4 << 10;
 
 /// Why a connection is cut.
 #[derive(Debug)]
