@@ -19,6 +19,7 @@ mod incoming;
 pub mod kernel;
 mod node;
 mod outgoing;
+mod rhythm;
 mod right;
 mod right_file;
 mod serve;

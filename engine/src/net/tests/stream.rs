@@ -61,6 +61,30 @@ fn lent_memory_is_sent_as_it_is_and_outlives_its_device() {
 }
 
 #[test]
+fn a_peer_that_reads_is_noticed_on_a_unix_socket() {
+    let dir = Dir::new();
+    let address = dir.address("reading");
+    once(|core| async move {
+        let (near, far) = pair(&core, &address).await;
+        let bell = Bell::new(&core).await;
+        let mut watch = near.watch_reading().unwrap();
+        bell.turn(&core).await;
+        watch.drain();
+        send_bytes(&core, &near, b"answer").await;
+        bell.turn(&core).await;
+        assert_eq!(watch.drain(), 0, "it has not read yet");
+        assert_eq!(receive_bytes(&core, &far, 6).await, b"answer");
+        bell.turn(&core).await;
+        assert_eq!(watch.drain(), 1);
+        drop(watch);
+        send_bytes(&core, &near, b"more").await;
+        assert_eq!(receive_bytes(&core, &far, 4).await, b"more");
+        let (near, _far) = pair(&core, &loopback()).await;
+        assert!(near.watch_reading().is_none());
+    });
+}
+
+#[test]
 fn more_than_the_kernel_buffers_arrives_whole() {
     const LEN: usize = 4 << 20;
     everywhere(|core, address| async move {

@@ -69,6 +69,31 @@ fn long_reads_beside_changes_of_the_same_place_bring_old_or_new() {
 }
 
 #[test]
+fn one_by_one_and_many_at_once_by_turns() {
+    let name = format!("byway-nbd-rhythm-{}", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let _absent = std::fs::remove_file(&path);
+    let listeners = vec![ListenOn::Address(Address::Unix(path))];
+    story(ServerConfig { listeners, ..config() }, |core, to, _| async move {
+        let mut client = connect(&core, &to, "a").await;
+        let data = pattern(64 << 10, 3);
+        client.write(0, &data).await.unwrap();
+        for _ in 0..3 {
+            for n in 0..200usize {
+                let at = n % 16 * 4096;
+                assert!(client.read(at as u64, 4096).await.unwrap() == data[at..][..4096]);
+            }
+            for _ in 0..50 {
+                client.ask(Command::Read, NO_FLAGS, (0, 64 << 10), &[]).await;
+            }
+            for _ in 0..50 {
+                assert!(client.reply().await.1.unwrap() == data);
+            }
+        }
+    });
+}
+
+#[test]
 fn requests_in_flight_together_are_all_answered() {
     story(config(), |core, to, _| async move {
         let mut client = connect(&core, &to, "a").await;
