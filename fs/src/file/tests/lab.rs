@@ -58,7 +58,7 @@ impl Lab {
             );
         let volume = mounted.unwrap();
         let files = Files::new(&volume);
-        let (ino, generation) = volume.root();
+        let InodeRef { ino, generation } = volume.root();
         Lab { core, volume, files, device: counts, root: InodeRef { ino, generation } }
     }
 
