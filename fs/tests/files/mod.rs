@@ -1,5 +1,7 @@
 //! A volume with files, for tests of whole operations.
 
+#![allow(dead_code, missing_docs, unreachable_pub, reason = "each test uses a part of it")]
+
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
