@@ -1,6 +1,7 @@
 //! What a file costs above its device: requests of 4 KiB through a file on `mem:` and through `mem:`.
 //!
-//! Prints nanoseconds for each request, of the best of several rounds. Run it with `--release`.
+//! Prints nanoseconds for each request, of the best of several rounds. Run it with
+//! `cargo bench -p byway-fs --bench file_cost`.
 
 use std::future::Future;
 use std::io::Write;
@@ -13,7 +14,6 @@ use byway_engine::core::{Core, CoreConfig};
 use byway_engine::exec::Class;
 use byway_engine::memory::ArenaConfig;
 use byway_fs::file::{File, FileOptions, Files};
-use byway_fs::inode::InodeRef;
 use byway_fs::mkfs::{MkfsOptions, mkfs};
 use byway_fs::names::{self, New};
 use byway_fs::volume::{MountOptions, Volume};
@@ -39,8 +39,7 @@ fn run<T: 'static>(core: &Rc<Core>, future: impl Future<Output = T> + 'static) -
 async fn file_on(core: Rc<Core>, device: Arc<dyn BlockDevice>) -> Outcome<(Volume, File)> {
     mkfs(&core, &*device, &MkfsOptions::default()).await?;
     let volume = Volume::mount(&core, device, MountOptions::default()).await?;
-    let (ino, generation) = volume.root();
-    let (root, new) = (InodeRef { ino, generation }, New { mode: 0o644, uid: 0, gid: 0 });
+    let (root, new) = (volume.root(), New { mode: 0o644, uid: 0, gid: 0 });
     let made = volume.run(|op| names::create(op, root, b"image", new, true)).await?;
     let options = FileOptions { name: "fs:image".into(), ..FileOptions::default() };
     let file = Files::new(&volume).open(made.at, options).await?;
