@@ -7,6 +7,7 @@
 mod bell;
 mod blocks;
 mod commit;
+mod directory;
 mod grow;
 mod heartbeat;
 mod mount;
@@ -30,6 +31,7 @@ use byway_engine::block::BlockDevice;
 use byway_engine::core::Core;
 use byway_engine::exec::Class;
 
+pub use directory::{Directory, Names};
 pub use heartbeat::{HEARTBEAT_NS, WATCH_NS};
 pub use options::{COMMIT_INTERVAL_NS, MountError, MountOptions, Refusal};
 pub use recover::Replayed;

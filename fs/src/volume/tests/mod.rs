@@ -15,6 +15,7 @@ use crate::names::{self, New};
 
 mod commits;
 mod crash;
+mod directories;
 mod growth;
 mod mounts;
 mod speed;
