@@ -106,6 +106,8 @@ impl Store {
         let round = self.round.take().expect("a round is under way");
         round.places.iter().for_each(|place| self.placed(place));
         round.waiting.into_iter().for_each(|seq| self.window.close(seq));
+        // What was made anew came in without a read, and may be put out from here on.
+        self.cache.shrink_to(self.cache_blocks_max);
     }
 
     /// The round failed: nothing is known to be in place.

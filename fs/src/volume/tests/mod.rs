@@ -37,12 +37,16 @@ fn alone() -> MountOptions {
 
 /// A world with one host and one disk that carries a volume.
 fn lab(seed: u64, config: DiskConfig) -> (World, HostId, SimDisk) {
+    lab_with(seed, config, small())
+}
+
+fn lab_with(seed: u64, config: DiskConfig, options: MkfsOptions) -> (World, HostId, SimDisk) {
     let mut world = World::new(seed, WorldConfig::default());
     let host = world.add_host("a");
     let disk = world.add_disk(config);
     let device = disk.clone();
     let made = world.start(host, |core| async move {
-        mkfs(&core, &device, &small()).await.unwrap();
+        mkfs(&core, &device, &options).await.unwrap();
     });
     world.run_until(u64::MAX, || made.is_finished()).unwrap();
     made.try_take().expect("a volume was made");
