@@ -70,8 +70,9 @@ async fn replay_one(c: &mut Check, place: JournalPlace) -> Result<(), Gone> {
 }
 
 fn reset(c: &mut Check, place: &JournalPlace, head: Head) {
+    // Into the overlay in any case: it is what is there after a mount.
     let block = head.encode(place);
-    c.put_raw(place.head_bno(head.seq), block);
+    c.reader.put(place.head_bno(head.seq), block);
 }
 
 async fn scan(
