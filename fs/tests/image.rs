@@ -25,11 +25,13 @@ fn with_secrets() -> Image {
     let large = volume.file(root, "large");
     volume.scattered(large, 20);
     let small = volume.file(root, "small");
-    volume.run(|op| inline_put(op, small, 0, SECRET)).unwrap();
-    volume.file(root, std::str::from_utf8(SECRET).unwrap());
+    volume.run(|op| inline_put(op, small, 0, SECRET)).expect("a sound volume");
+    volume.file(root, std::str::from_utf8(SECRET).expect("a sound volume"));
     volume.set_xattr(small, "user.secret", SECRET);
     volume.set_xattr(large, "user.secret", &SECRET.repeat(100));
-    let Mapping::Extent { run, .. } = volume.run(|op| lookup(op, large.ino, 0)).unwrap() else {
+    let Mapping::Extent { run, .. } =
+        volume.run(|op| lookup(op, large.ino, 0)).expect("a sound volume")
+    else {
         panic!("the first block of the file is data");
     };
     let mut image = volume.into_image();
@@ -45,7 +47,7 @@ fn copied(image: &Image, scramble: bool) -> (Summary, Image) {
     let done = run(|core: Rc<Core>| async move {
         copy(&core, &from, &*theirs, ImageOptions { scramble }).await.map_err(|e| e.to_string())
     });
-    (done.unwrap(), image_of(&to))
+    (done.expect("a sound volume"), image_of(&to))
 }
 
 fn times(image: &Image, what: &[u8]) -> usize {
