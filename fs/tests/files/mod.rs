@@ -58,8 +58,8 @@ pub async fn mount(core: Rc<Core>, device: Arc<dyn BlockDevice>) -> (Volume, Fil
 
 /// Opens the file of this name in the root; it is made where it is not there.
 pub async fn open(volume: &Volume, files: &Files, name: &str) -> File {
-    let (ino, generation) = volume.root();
-    let (root, new) = (InodeRef { ino, generation }, New { mode: 0o644, uid: 0, gid: 0 });
+    let root = volume.root();
+    let new = New { mode: 0o644, uid: 0, gid: 0 };
     let made = volume.run(|op| names::create(op, root, name.as_bytes(), new, false)).await;
     open_inode(files, made.expect("a file").at).await
 }
@@ -91,8 +91,8 @@ impl Bed {
     /// An orphan that is a clone of a file.
     pub fn clone_of(&self, file: &File) -> File {
         let (volume, files, file) = (self.volume.clone(), self.files.clone(), file.clone());
-        let (ino, generation) = volume.root();
-        let (root, new) = (InodeRef { ino, generation }, New { mode: 0o644, uid: 0, gid: 0 });
+        let root = volume.root();
+        let new = New { mode: 0o644, uid: 0, gid: 0 };
         self.run(async move {
             let to = volume.run(|op| names::create_orphan(op, root, new)).await.expect("an orphan");
             let copy = open_inode(&files, to).await;

@@ -58,8 +58,8 @@ impl Lab {
             );
         let volume = mounted.unwrap();
         let files = Files::new(&volume);
-        let (ino, generation) = volume.root();
-        Lab { core, volume, files, device: counts, root: InodeRef { ino, generation } }
+        let root = volume.root();
+        Lab { core, volume, files, device: counts, root }
     }
 
     /// Runs an operation.
