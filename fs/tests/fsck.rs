@@ -28,13 +28,13 @@ fn made() -> Image {
         let options = MkfsOptions { plan, ..MkfsOptions::default() };
         mkfs(&core, &*theirs, &options).await.map(drop).map_err(|e| e.to_string())
     })
-    .unwrap();
+    .expect("a new volume");
     image_of(&device)
 }
 
 fn checked(image: &Image, repair: bool) -> (Report, Image) {
     let (report, image) = tried(image, repair);
-    (report.unwrap(), image)
+    (report.expect("a report"), image)
 }
 
 fn tried(image: &Image, repair: bool) -> (Result<Report, String>, Image) {

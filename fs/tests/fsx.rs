@@ -3,6 +3,8 @@
 //!
 //! `BYWAY_FSX_STEPS` sets the operations of each of the five seeds.
 
+#![allow(clippy::unwrap_used, reason = "what cannot be set up fails the test")]
+
 mod files;
 
 use std::sync::Arc;

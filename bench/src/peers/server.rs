@@ -4,9 +4,11 @@
 //! A server never outlives the measurement: `setpriv` of util-linux has the kernel kill it with the
 //! thread that started it.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -15,10 +17,14 @@ use byway_engine::core::Clock;
 
 use super::contender::{nameless_file, shell_line, text_of};
 
-/// How long a server may take until it answers, and a counter until it looks, in nanoseconds.
+/// How long a server may take until it answers, a counter until it looks, and a device until nobody
+/// holds it, in nanoseconds.
 const READY_NS_MAX: u64 = 10_000_000_000;
 /// Between two looks whether it does.
 const LOOK: Duration = Duration::from_millis(2);
+
+/// open(2): of a block device, for nobody else beside. The number is that of all architectures.
+const O_EXCL: i32 = 0o200;
 
 /// A server on a Unix socket.
 #[derive(Clone, Debug)]
@@ -29,6 +35,9 @@ pub struct Server {
     pub args: Vec<String>,
     /// Where it listens.
     pub socket: PathBuf,
+    /// The block device that it opens for itself alone: waited for, as the kernel closes the files of
+    /// an io_uring some time after the end of the process that had it.
+    pub device: Option<PathBuf>,
     /// The core it is pinned to; wherever the kernel puts it otherwise.
     pub core: Option<usize>,
     /// System calls for each operation, once they are counted.
@@ -66,6 +75,10 @@ impl Server {
             SetupError::new("the server", problem, format!("try it by hand: {command}"))
         };
         let said = |error: std::io::Error| failed(error.to_string());
+        if let Some(device) = self.device.as_ref().filter(|device| !until(|| !is_held(device))) {
+            let name = device.display().to_string();
+            return Err(SetupError::new(name, "in use", "stop the program that uses it"));
+        }
         // One that is killed leaves its socket behind.
         let _absent = fs::remove_file(&self.socket);
         let mut log = nameless_file().map_err(said)?;
@@ -82,6 +95,12 @@ impl Server {
             false => Ok(running),
         }
     }
+}
+
+/// True where somebody has the block device for himself alone.
+pub(super) fn is_held(device: &Path) -> bool {
+    let opened = OpenOptions::new().read(true).custom_flags(O_EXCL).open(device);
+    matches!(opened, Err(error) if error.kind() == ErrorKind::ResourceBusy)
 }
 
 fn last_line(log: &mut File) -> String {

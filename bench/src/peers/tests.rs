@@ -198,6 +198,7 @@ fn served(program: &str, args: &[&str]) -> Contender {
         program: program.into(),
         args: args.collect(),
         socket,
+        device: None,
         core: None,
         syscalls_per_io: 0.0,
     };
@@ -208,6 +209,16 @@ fn served(program: &str, args: &[&str]) -> Contender {
 fn a_server_that_does_not_come_up_is_named_with_what_it_says() {
     let message = served("ls", &["/no-such-file"]).run().unwrap_err().to_string();
     assert!(message.contains("cannot access") && message.contains("ls /no-such-file"), "{message}");
+}
+
+#[test]
+fn what_cannot_be_opened_is_the_servers_to_tell() {
+    let mut contender = served("ls", &["/no-such-device"]);
+    let server = contender.server.as_mut().unwrap();
+    server.device = Some("/no-such-device".into());
+    assert!(!super::server::is_held(server.device.as_ref().unwrap()));
+    let message = contender.run().unwrap_err().to_string();
+    assert!(message.contains("cannot access"), "{message}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //!
 //! Source: nbdkit(1), qemu-storage-daemon(1), qemu-nbd(8).
 
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use byway::Uri;
@@ -32,6 +33,14 @@ enum Source {
     Other,
 }
 
+impl Source {
+    fn block_device(&self) -> Option<PathBuf> {
+        let Source::File { path, .. } = self else { return None };
+        let is_device = std::fs::metadata(path).is_ok_and(|it| it.file_type().is_block_device());
+        is_device.then(|| path.clone())
+    }
+}
+
 /// Everything that a contender is made of.
 struct Doors<'a> {
     args: &'a PeersArgs,
@@ -39,6 +48,8 @@ struct Doors<'a> {
     spec: RunSpec,
     size: u64,
     socket: PathBuf,
+    /// The block device that is exported, where it is one.
+    device: Option<PathBuf>,
 }
 
 /// Ours, and the others, for the first job of the words; a client is on a core of its own where
@@ -59,12 +70,13 @@ pub(crate) fn doors(
     let spec = words.spec(None)?;
     let name = format!("byway-peers-{}.sock", std::process::id());
     let socket = std::env::temp_dir().join(name);
-    let doors = Doors { args, words, spec, size, socket };
     let source = match args.uri.parse()? {
         Uri::Mem(size) => Source::Memory(size),
         Uri::File { path, direct, .. } => Source::File { path, direct },
         _ => Source::Other,
     };
+    let device = source.block_device();
+    let doors = Doors { args, words, spec, size, socket, device };
     let ours = doors.ours()?;
     let is_wanted = |name: &str| args.only.is_empty() || args.only.iter().any(|only| only == name);
     let mut peers = Vec::new();
@@ -178,7 +190,8 @@ impl Doors<'_> {
         let args = args.into_iter().map(|word| word.replace("SOCKET", &socket)).collect();
         let core = (self.args.placement == PlacementWord::Split).then_some(CORES.0);
         let socket = self.socket.clone();
-        let server = Server { program, args, socket, core, syscalls_per_io: 0.0 };
+        let device = self.device.clone();
+        let server = Server { program, args, socket, device, core, syscalls_per_io: 0.0 };
         let client = self.client(export)?;
         Ok(Contender { name: name.into(), version, server: Some(server), ..client })
     }

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use super::{Completions, DeviceInfo, Io};
 use crate::core::Core;
 use crate::error::SetupError;
+use crate::memory::Segment;
 
 /// A device: geometry, abilities, and channels for the cores that want to use it.
 pub trait BlockDevice: Send + Sync {
@@ -73,6 +74,16 @@ pub trait Channel {
 
     /// Requests accepted and not yet given back by `poll`.
     fn in_flight(&self) -> u32;
+
+    /// The device's own memory that holds the bytes at `offset`, for a device that has them in one
+    /// place and lends it: they are sent without a copy of ours. The memory stays as long as the
+    /// segment; what a write changes meanwhile may be seen in part, as it may be by a read that is
+    /// under way. Only the kernel may look into it (see [`Region::foreign_shared`]).
+    ///
+    /// [`Region::foreign_shared`]: crate::memory::Region::foreign_shared
+    fn lend(&self, _offset: u64, _len: u32) -> Option<Segment> {
+        None
+    }
 
     /// What to wait for while requests are in flight.
     fn wait_source(&self) -> WaitSource {

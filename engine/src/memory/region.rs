@@ -23,6 +23,8 @@ pub struct Region {
     len: usize,
     /// The slot table where leases are cut from this region; none for foreign memory.
     pub(super) slots: Option<Slots>,
+    /// Others change the bytes while segments name them: only the kernel may look.
+    pub(super) is_shared: bool,
     /// Whoever owns the memory: dropped with the region, after the last segment.
     _keeper: Box<dyn Any + Send + Sync>,
 }
@@ -50,6 +52,20 @@ impl Region {
         Arc::new(Region::new(base, len, None, keeper))
     }
 
+    /// As [`Region::foreign`], for memory that Rust code goes on to use while segments name it. Such
+    /// segments are for the kernel alone, to whom bytes that change are no trouble: a copy by this
+    /// program, in or out, panics.
+    ///
+    /// # Safety
+    /// `base..base+len` must stay valid for reads and writes until `keeper` is dropped.
+    pub unsafe fn foreign_shared(
+        base: NonNull<u8>,
+        len: usize,
+        keeper: Box<dyn Any + Send + Sync>,
+    ) -> Arc<Region> {
+        Arc::new(Region { is_shared: true, ..Region::new(base, len, None, keeper) })
+    }
+
     pub(super) fn new(
         base: NonNull<u8>,
         len: usize,
@@ -59,7 +75,7 @@ impl Region {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let id = RegionId(NEXT.fetch_add(1, Ordering::Relaxed));
         assert!(id.0 < u32::MAX, "region ids are used up");
-        Region { id, base, len, slots, _keeper: keeper }
+        Region { id, base, len, slots, is_shared: false, _keeper: keeper }
     }
 
     /// This region's identity.

@@ -115,6 +115,7 @@ impl Segment {
     /// When `from` is longer than the segment: a bug of the caller.
     pub fn copy_from(&mut self, at: u32, from: &[u8]) {
         assert!(at as usize + from.len() <= self.len as usize, "copy beyond the segment");
+        self.assert_unshared();
         // SAFETY: the range lies inside this part, which nobody else refers to (see the header).
         unsafe { std::ptr::copy_nonoverlapping(from.as_ptr(), self.byte(at), from.len()) }
     }
@@ -125,12 +126,14 @@ impl Segment {
     /// When the range ends beyond the segment: a bug of the caller.
     pub fn copy_to(&self, at: u32, to: &mut [u8]) {
         assert!(at as usize + to.len() <= self.len as usize, "copy beyond the segment");
+        self.assert_unshared();
         // SAFETY: the range lies inside this part, which nobody writes meanwhile (see the header).
         unsafe { std::ptr::copy_nonoverlapping(self.byte(at), to.as_mut_ptr(), to.len()) }
     }
 
     /// Sets every byte to `value`.
     pub fn fill(&mut self, value: u8) {
+        self.assert_unshared();
         // SAFETY: ptr..ptr+len lies inside this part, which nobody else refers to.
         unsafe { std::ptr::write_bytes(self.ptr.as_ptr(), value, self.len as usize) }
     }
@@ -138,6 +141,12 @@ impl Segment {
     /// Byte offset of this part in its region.
     pub fn ptr_offset(&self) -> usize {
         self.ptr.as_ptr() as usize - self.region.base().as_ptr() as usize
+    }
+
+    /// What others change meanwhile is not looked at by Rust code.
+    #[inline]
+    fn assert_unshared(&self) {
+        assert!(!self.region.is_shared, "lent memory is for the kernel alone");
     }
 
     /// The address of the byte at `at`, which the caller has checked to be inside.

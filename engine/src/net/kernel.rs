@@ -8,7 +8,7 @@ use socket2::SockRef;
 
 use super::lane::{Direction, Lane};
 use super::socket::Socket;
-use super::{Address, NetError, NetErrorKind, Parked, request};
+use super::{Address, NetError, NetErrorKind, Parked, ReadWatch, request};
 use crate::block::Payload;
 use crate::core::Core;
 use crate::memory::Lease;
@@ -103,6 +103,10 @@ impl KernelStream {
             return Err(NetError::new(NetErrorKind::Other, self.socket.address(), detail));
         }
         self.socket.send_now(bytes)
+    }
+
+    pub(super) fn watch_reading(&self) -> Option<ReadWatch> {
+        ReadWatch::new(&self.ops, &self.socket)
     }
 
     /// The connection without its core; nothing where something is under way.

@@ -19,6 +19,7 @@ mod netlink;
 mod outbox;
 mod parked;
 mod pool;
+mod reading;
 mod receiver;
 mod request;
 mod simulated;
@@ -34,6 +35,7 @@ pub use netlink::{NETLINK_DATAGRAM_MAX, Netlink};
 pub use outbox::{OUTBOX_COPY_MAX, Outbox};
 pub use parked::Parked;
 pub use pool::{CHUNKS_MAX, Chunk, PoolOptions, ReceivePool};
+pub use reading::ReadWatch;
 pub use receiver::Receiver;
 pub use stream::Stream;
 

@@ -111,6 +111,14 @@ pub(super) fn receive_multishot(
     unsafe { ops.start_multishot(entry, Keep::Reclaim(Box::new(keep)), false) }
 }
 
+/// Completes each time the socket can take bytes again; `None` when no slot is free.
+pub(super) fn poll_writable(ops: &Rc<Ops>, socket: &Rc<Socket>) -> Option<Multishot> {
+    let entry = opcode::PollAdd::new(socket.fd(), libc::POLLOUT as u32).multi(true).build();
+    let keep = Keep::Memory(Box::new(Rc::clone(socket)));
+    // SAFETY: the entry names no memory; the descriptor is kept open.
+    unsafe { ops.start_multishot(entry, keep, false) }
+}
+
 /// SO_RCVLOWAT, which has no safe wrapper.
 pub(super) fn set_low_water(socket: &Socket, bytes: u32) -> std::io::Result<()> {
     let value = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);

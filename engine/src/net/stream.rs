@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::kernel::KernelStream;
 use super::simulated::SimulatedStream;
-use super::{Address, NetError, NetErrorKind, Parked, ReceivePool, Receiver};
+use super::{Address, NetError, NetErrorKind, Parked, ReadWatch, ReceivePool, Receiver};
 use crate::block::Payload;
 use crate::core::Core;
 use crate::memory::Lease;
@@ -41,6 +41,11 @@ impl Stream {
 
     pub(super) fn on_kernel(stream: KernelStream) -> Stream {
         Stream { inner: Inner::Kernel(stream), handed_over: Cell::new(false) }
+    }
+
+    /// True where bytes that are sent go to the kernel, and no Rust code looks at them.
+    pub fn is_kernel(&self) -> bool {
+        matches!(self.inner, Inner::Kernel(_))
     }
 
     pub(super) fn simulated(stream: SimulatedStream) -> Stream {
@@ -120,6 +125,15 @@ impl Stream {
     /// farewell of one whose tasks do not run again. Without effect in the simulation.
     pub fn send_now(&self, bytes: &[u8]) -> Result<(), NetError> {
         self.kernel().map_or(Ok(()), |stream| stream.send_now(bytes))
+    }
+
+    /// Wakes the core whenever the peer has read what was sent, until the watch is dropped; nothing
+    /// where that is not to be had: on TCP, in the simulation, with too many requests in flight.
+    pub fn watch_reading(&self) -> Option<ReadWatch> {
+        match &self.inner {
+            Inner::Kernel(stream) => stream.watch_reading(),
+            Inner::Sim(_) => None,
+        }
     }
 
     /// Takes the connection from its core, so that another one may go on with it; nothing where

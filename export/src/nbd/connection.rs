@@ -9,11 +9,13 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use byway_engine::block::Payload;
+use byway_engine::core::PollMode;
 use byway_proto::nbd::server::Session;
 
 use super::export::Export;
 use super::node::Node;
 use super::outgoing::Outgoing;
+use super::rhythm::Rhythm;
 use super::slot::{Slot, Slots, Stage};
 use super::stats::ConnectionCounts;
 use super::succession::Claim;
@@ -57,6 +59,8 @@ pub(crate) struct Connection {
     pub(crate) life: Cell<Life>,
     /// It is on the node's list of those to be advanced.
     pub(crate) is_dirty: Cell<bool>,
+    /// Whether requests come one by one.
+    pub(crate) rhythm: RefCell<Rhythm>,
     /// When something last arrived or left.
     pub(crate) active_at: Cell<u64>,
     /// The receiving task is to exchange its memory for less.
@@ -122,14 +126,25 @@ impl Connection {
     /// A batch has been sent.
     pub(crate) fn batch_sent(&self, batch: Payload) {
         self.active_at.set(self.node.core.now());
+        let len = batch.len();
         let mut inner = self.inner.borrow_mut();
         let Inner { slots, out, charged, .. } = &mut *inner;
         out.sent(batch, slots, |slot| free(slot, charged, &self.node));
+        let in_flight = slots.used();
         drop(inner);
+        self.keep_rhythm(len, in_flight);
         self.advance();
         self.node.memory_changed();
         if self.node.is_stopping.get() {
             self.node.changed.changed();
+        }
+    }
+
+    /// A core that spins before it sleeps needs no earlier wake-up.
+    fn keep_rhythm(&self, len: u64, in_flight: u16) {
+        if self.node.core.config().poll_mode == PollMode::Never {
+            let start = || self.wire.watch_reading();
+            self.rhythm.borrow_mut().sent(len, in_flight, start);
         }
     }
 

@@ -14,6 +14,7 @@ use byway_engine::block::{
 use byway_engine::core::{Core, Polled};
 use byway_engine::error::SetupError;
 use byway_engine::exec::Class;
+use byway_engine::memory::Segment;
 use byway_proto::nbd::flags::TransmissionFlags;
 use byway_proto::nbd::info::BlockSizes;
 use byway_proto::nbd::limits::{BLOCK_LEN_MIN_MAX, BLOCK_LEN_PREFERRED};
@@ -159,6 +160,11 @@ impl Export {
         } else if let Err(io) = self.channel.borrow_mut().submit(io) {
             held.push_back(io);
         }
+    }
+
+    /// The device's own memory for a read, where it lends it.
+    pub(crate) fn lend(&self, offset: u64, len: u32) -> Option<Segment> {
+        self.channel.borrow().lend(offset, len)
     }
 
     #[cold]

@@ -37,6 +37,7 @@ fn give_back(connection: &Connection) {
     if inner.slots.used() > 0 {
         return;
     }
+    connection.rhythm.borrow_mut().end();
     inner.slots.shrink();
     inner.ready = Default::default();
     inner.out.shrink();

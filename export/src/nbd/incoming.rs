@@ -19,6 +19,10 @@ use super::slot::{Fault, Slot, Work};
 /// Data that are at least this long, and have not arrived yet, go around the staging memory.
 const DIRECT_MIN: u32 = 16 << 10;
 
+/// Data of a read from this length on are sent from the device's own memory, where it lends it. What is
+/// shorter is copied anyway, and so read as a whole: single sectors are what clusters talk through.
+const LEND_MIN: u64 = 4 << 10;
+
 /// Why a connection is cut.
 #[derive(Debug)]
 pub(crate) enum Cut {
@@ -141,6 +145,9 @@ impl Incoming {
                 match operation {
                     Operation::Write { len, .. } => self.goal = Goal::Data { at, left: len },
                     Operation::Nothing => connection.finish(inner, at, now),
+                    Operation::Read { .. } if inner.slots[at].lent.is_some() => {
+                        connection.finish(inner, at, now);
+                    }
                     _ => connection.start(inner, at),
                 }
             }
@@ -273,12 +280,25 @@ fn begin(
     operation: Operation,
 ) -> Result<(), Shortage> {
     let (work, memory) = match operation {
-        Operation::Read { len, .. } => (Work::Read, len),
+        Operation::Read { len, .. } => {
+            (Work::Read, if lent(connection, inner, at) { 0 } else { len })
+        }
         Operation::Write { len, is_fua, .. } => (Work::Write { fua: is_fua }, len),
         other => rare(other, connection.export.chunk_len),
     };
     inner.slots[at].work = work;
     if memory == 0 { Ok(()) } else { take_memory(connection, inner, at, memory) }
+}
+
+/// Borrows the device's own memory for a long read, where the device lends it.
+#[inline]
+fn lent(connection: &Connection, inner: &mut Inner, at: u16) -> bool {
+    let slot = &mut inner.slots[at];
+    if slot.len < LEND_MIN || !connection.wire.takes_lent() {
+        return false;
+    }
+    slot.lent = connection.export.lend(slot.offset, slot.len as u32);
+    slot.lent.is_some()
 }
 
 /// What is to be done, and bytes of memory for it.

@@ -22,6 +22,7 @@ pub mod kernel;
 mod mutation;
 mod node;
 mod outgoing;
+mod rhythm;
 mod right;
 mod right_file;
 mod right_shared;

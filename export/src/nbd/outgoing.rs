@@ -40,6 +40,8 @@ pub(crate) const fn piece_min(len: u32) -> u32 {
     if least < 4096 { 4096 } else { least }
 }
 const PIECES_MAX: u32 = 96;
+/// The key of memory that a device lends: it goes back by being dropped.
+const LENT: u64 = u64::MAX;
 const _: () = assert!(2 * (PAYLOAD_LEN_MAX / piece_min(PAYLOAD_LEN_MAX) + 2) < SEGMENTS_MAX as u32);
 const _: () = assert!(STATUS_MAX < SMALL_LEN && COPY_MAX + HEAD_MAX < SMALL_LEN);
 
@@ -105,6 +107,7 @@ impl Outgoing {
             Work::Read if slot.fault.is_none() && slot.len <= COPY_MAX.into() => {
                 (slot.len as u32 + HEAD_MAX, 1)
             }
+            Work::Read if slot.lent.is_some() => (HEAD_MAX, 1),
             Work::Read if slot.fault.is_none() => {
                 (HEAD_MAX, slot.buffer.segments_of(slot.len as u32))
             }
@@ -132,6 +135,10 @@ impl Outgoing {
             Work::Read if slot.len > 0 => {
                 let len = slot.len as u32;
                 outbox.put(session.data(to, slot.offset, len, true).as_bytes());
+                if let Some(segment) = slot.lent.take() {
+                    outbox.put_segment(LENT, segment);
+                    return false;
+                }
                 return put_data(outbox, at, slot, len);
             }
             Work::Status { is_one } => {
@@ -161,6 +168,9 @@ impl Outgoing {
     ) {
         let outbox = self.outbox.as_mut().expect("a batch comes from here");
         outbox.sent(batch, |key, segment| {
+            if key == LENT {
+                return;
+            }
             let (slot, chunk) = ((key >> 32) as u16, (key & 0xffff_ffff) as usize);
             slots[slot].buffer.put_sent(chunk, segment);
         });

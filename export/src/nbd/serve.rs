@@ -117,6 +117,7 @@ fn open(
         }),
         life: Cell::new(Life::Open),
         is_dirty: Cell::new(false),
+        rhythm: RefCell::default(),
         active_at: Cell::new(node.core.now()),
         is_to_shrink: Cell::new(false),
         has_large_inbox: Cell::new(false),

@@ -9,6 +9,7 @@
 //! ```
 
 use byway_engine::block::Extent;
+use byway_engine::memory::Segment;
 use byway_proto::nbd::errno::NbdErrno;
 
 use crate::buffer::Buffer;
@@ -82,6 +83,8 @@ pub(crate) struct Slot {
     /// Bytes that the device was asked for, where that is done step by step.
     pub(crate) asked: u64,
     pub(crate) buffer: Buffer,
+    /// The device's own memory, in place of the buffer.
+    pub(crate) lent: Option<Segment>,
     /// Requests at the device.
     pub(crate) ios: u32,
     pub(crate) fault: Option<Box<Fault>>,
@@ -148,7 +151,7 @@ impl Slots {
         debug_assert_ne!(slot.stage, Stage::Free, "a slot ends one life at a time");
         debug_assert_eq!(slot.ios, 0, "the device has nothing of it");
         slot.stage = Stage::Free;
-        slot.fault = None;
+        (slot.fault, slot.lent) = (None, None);
         slot.next_free = self.free;
         self.free = at;
         self.used -= 1;

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use byway_engine::block::Payload;
-use byway_engine::net::{NetError, Stream};
+use byway_engine::net::{NetError, ReadWatch, Stream};
 
 use super::tls::TlsStream;
 
@@ -24,6 +24,16 @@ impl Wire {
             Wire::Plain(stream) => stream.receive(payload).await,
             Wire::Tls(stream) => Box::pin(stream.receive(payload)).await,
         }
+    }
+
+    /// True where what is sent may be memory that a device lends: where none but the kernel looks at it.
+    pub(crate) fn takes_lent(&self) -> bool {
+        matches!(self, Wire::Plain(stream) if stream.is_kernel())
+    }
+
+    /// Wakes the core when the client has read, as [`Stream::watch_reading`].
+    pub(crate) fn watch_reading(&self) -> Option<ReadWatch> {
+        self.stream().watch_reading()
     }
 
     /// Sends all of the payload, as [`Stream::send`].

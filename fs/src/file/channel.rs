@@ -52,6 +52,7 @@ pub(super) struct State {
     pub(super) map: Map,
     pub(super) pending: TagTable<Pending>,
     pub(super) works: TagTable<Box<Work>>,
+    #[expect(clippy::vec_box, reason = "works move between here and the table")]
     pub(super) spare: Vec<Box<Work>>,
     pub(super) lists: Lists,
     /// Pieces that the device had no room for.

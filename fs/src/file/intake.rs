@@ -24,10 +24,10 @@ impl State {
             return Ok(());
         }
         match io.op {
-            Op::Flush if self.shared.is_settled() => self.submit_flush(io),
-            Op::Flush => Ok(self.begin_asking(io, Need::Flush)),
-            _ if io.len == 0 => Ok(self.done.push(io.done())),
-            Op::Read | Op::Write => Ok(self.begin_driving(io)),
+            Op::Flush if self.shared.is_settled() => return self.submit_flush(io),
+            Op::Flush => self.begin_asking(io, Need::Flush),
+            _ if io.len == 0 => self.done.push(io.done()),
+            Op::Read | Op::Write => self.begin_driving(io),
             _ => {
                 let bytes = io.offset..io.offset + io.len;
                 let need = match io.op {
@@ -35,9 +35,10 @@ impl State {
                     Op::WriteZeroes => Need::Zero { bytes, unmap: io.unmap },
                     _ => Need::Status(bytes),
                 };
-                Ok(self.begin_asking(io, need))
+                self.begin_asking(io, need);
             }
         }
+        Ok(())
     }
 
     fn refusal(&self, io: &Io) -> Option<(ErrorKind, &'static str)> {

@@ -10,12 +10,12 @@ mod errand;
 mod files;
 mod fresh;
 mod ground;
-mod home;
 mod intake;
 mod map;
 mod message;
 mod shared;
 mod spread;
+mod steward;
 #[cfg(test)]
 mod tests;
 mod work;

@@ -56,7 +56,7 @@ impl SlotCore {
         table_mut(block, HEADER_LEN)
     }
 
-    /// Judges the fields; where the journal lies is judged by [`super::Geometry::is_journal`].
+    /// Judges the fields; where the journal lies is judged where it is used.
     pub fn check(&self, bno: u64, slot: u16) -> Result<(), Damage> {
         let want = Want::new(Kind::Slot, u64::from(slot));
         if self.state.get() > SLOT_MOUNTED {

@@ -104,9 +104,14 @@ fn cut_extents(op: &mut Op<'_>, inode: &Inode, from: u64) -> Result<bool, Stop> 
     Ok(step == extents::Step::Done)
 }
 
-/// Does one step of what an orphan on the list of `slot` needs.
+/// Does one step of what an orphan on the list of `slot` needs. One that is not on the list is done:
+/// several may finish the same one.
 pub fn finish_step(op: &mut Op<'_>, slot: u16, at: InodeRef) -> Result<Finish, Stop> {
     space::gives_back(op);
+    let listed = orphans(slot).get(op, at.ino)?;
+    if listed.is_none_or(|record| record.value != u64::from(at.generation)) {
+        return Ok(Finish::Done);
+    }
     let inode = read(op, at)?;
     let core = inode.core();
     let dead = core.nlink.get() == 0;

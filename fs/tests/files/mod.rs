@@ -1,5 +1,7 @@
 //! A volume with files, for tests of whole operations.
 
+#![allow(dead_code, missing_docs, unreachable_pub, reason = "each test uses a part of it")]
+
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -58,8 +60,8 @@ pub async fn mount(core: Rc<Core>, device: Arc<dyn BlockDevice>) -> (Volume, Fil
 
 /// Opens the file of this name in the root; it is made where it is not there.
 pub async fn open(volume: &Volume, files: &Files, name: &str) -> File {
-    let root = volume.root();
-    let new = New { mode: 0o644, uid: 0, gid: 0 };
+    let InodeRef { ino, generation } = volume.root();
+    let (root, new) = (InodeRef { ino, generation }, New { mode: 0o644, uid: 0, gid: 0 });
     let made = volume.run(|op| names::create(op, root, name.as_bytes(), new, false)).await;
     open_inode(files, made.expect("a file").at).await
 }
@@ -91,14 +93,16 @@ impl Bed {
     /// An orphan that is a clone of a file.
     pub fn clone_of(&self, file: &File) -> File {
         let (volume, files, file) = (self.volume.clone(), self.files.clone(), file.clone());
-        let root = volume.root();
-        let new = New { mode: 0o644, uid: 0, gid: 0 };
+        let InodeRef { ino, generation } = volume.root();
+        let (root, new) = (InodeRef { ino, generation }, New { mode: 0o644, uid: 0, gid: 0 });
         self.run(async move {
             let to = volume.run(|op| names::create_orphan(op, root, new)).await.expect("an orphan");
-            let copy = open_inode(&files, to).await;
-            drop(copy);
+            // An orphan that nobody has open is freed.
+            volume.open_inode(to.ino);
             file.clone_to(to).await.expect("a clone");
-            open_inode(&files, to).await
+            let copy = open_inode(&files, to).await;
+            volume.close_inode(to.ino);
+            copy
         })
     }
 

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 pub(crate) mod bench;
+pub(crate) mod data;
 pub(crate) mod disk;
 pub(crate) mod image;
 pub(crate) mod log;

@@ -10,6 +10,7 @@ use super::super::{
 use super::store::Store;
 use super::{BLOCK_LEN, BLOCK_SHIFT, SECTOR_LEN};
 use crate::error::ErrorKind;
+use crate::memory::Segment;
 
 /// Requests that one channel holds until they are polled.
 pub const MEM_DEPTH_MAX: u32 = 4096;
@@ -77,6 +78,10 @@ impl Channel for MemChannel {
 
     fn in_flight(&self) -> u32 {
         (self.done.len() + self.waiting.len()) as u32
+    }
+
+    fn lend(&self, offset: u64, len: u32) -> Option<Segment> {
+        self.store.lend(offset, len)
     }
 
     fn wait_source(&self) -> WaitSource {

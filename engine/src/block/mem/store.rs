@@ -3,18 +3,19 @@
 //! Invariants: a reference to bytes of a block exists only while the block's stripe is held, so
 //! references on several cores never overlap; a block whose bit is clear holds zeroes and takes no
 //! page; bytes behind the size are zero, as writers check the size under the stripe. The map covers
-//! the limit and is never moved.
+//! the limit and is never moved; it lives as long as what is lent of it, whose pages may be freed.
 
 use std::fmt;
 use std::io;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use memmap2::{Advice, MmapOptions, MmapRaw, UncheckedAdvice};
 
 use super::stripes::{STRIPES, Stripes};
 use super::{BLOCK_LEN, BLOCK_SHIFT, LazyWords};
+use crate::memory::{Region, Segment};
 
 /// Blocks that are freed under one hold of their stripes: one huge page.
 const FREE_BLOCKS_MAX: u64 = (2 << 20) >> BLOCK_SHIFT;
@@ -24,7 +25,9 @@ const CACHE_LINE_LEN: usize = 64;
 const PREFETCH_LINES: usize = 16;
 
 pub(super) struct Store {
-    map: MmapRaw,
+    map: Arc<MmapRaw>,
+    /// The map as what is lent: it holds the map, too.
+    lent: Arc<Region>,
     stripes: Stripes,
     /// One bit per block.
     written: LazyWords,
@@ -42,8 +45,13 @@ impl Store {
         if let Err(cause) = map.advise(Advice::HugePage) {
             tracing::debug!(%cause, "mem: no transparent huge pages");
         }
+        let map = Arc::new(MmapRaw::from(map));
+        let base = NonNull::new(map.as_mut_ptr()).expect("a map is somewhere");
+        // SAFETY: the bytes stay mapped as long as the map, which the region keeps.
+        let lent = unsafe { Region::foreign_shared(base, map.len(), Box::new(Arc::clone(&map))) };
         Ok(Store {
-            map: MmapRaw::from(map),
+            map,
+            lent,
             stripes: Stripes::new(),
             written: LazyWords::new(blocks.div_ceil(64))?,
             size: AtomicU64::new(size),
@@ -88,6 +96,15 @@ impl Store {
         } else {
             copy(None);
         }
+    }
+
+    /// The memory of `len` bytes at `offset`, where all of them were written; see
+    /// [`Channel::lend`](crate::block::Channel::lend).
+    pub(super) fn lend(&self, offset: u64, len: u32) -> Option<Segment> {
+        let end = offset.checked_add(u64::from(len)).filter(|end| *end <= self.size())?;
+        let (first, last) = (offset >> BLOCK_SHIFT, end.div_ceil(BLOCK_LEN));
+        let is_all_written = self.next_change(first, last, true) == last;
+        if is_all_written { self.lent.segment(offset as usize, len) } else { None }
     }
 
     /// Changes bytes of a block, whole as of one moment. `end` is the last byte's end on the

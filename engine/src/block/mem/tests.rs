@@ -280,3 +280,31 @@ fn aligned_blocks_are_never_torn_between_cores() {
         stop.store(true, Ordering::Relaxed);
     });
 }
+
+#[test]
+fn only_what_was_written_is_lent() {
+    let device = MemDevice::with_limit(MIB, 2 * MIB).unwrap();
+    let mut bench = Bench::on(&device);
+    assert!(bench.channel.lend(0, 4096).is_none());
+    bench.write(64 << 10, 128 << 10, 7);
+    let lent = bench.channel.lend((64 << 10) + 512, (128 << 10) - 512).unwrap();
+    assert_eq!(lent.len(), (128 << 10) - 512);
+    assert!(bench.channel.lend(60 << 10, 8192).is_none(), "its start is a hole");
+    assert!(bench.channel.lend(188 << 10, 8192).is_none(), "its end is a hole");
+    bench.run(Io::discard(100 << 10, 4096));
+    assert!(bench.channel.lend(64 << 10, 128 << 10).is_none(), "there is a hole in it");
+    assert!(bench.channel.lend(64 << 10, 32 << 10).is_some());
+    bench.write(MIB - 4096, 4096, 7);
+    assert!(bench.channel.lend(MIB - 4096, 4096).is_some());
+    assert!(bench.channel.lend(MIB - 4096, 8192).is_none(), "it ends beyond the device");
+    assert!(bench.channel.lend(u64::MAX - 511, 512).is_none());
+}
+
+#[test]
+#[should_panic(expected = "for the kernel alone")]
+fn what_is_lent_is_not_looked_at() {
+    let device = MemDevice::new(MIB).unwrap();
+    let mut bench = Bench::on(&device);
+    bench.write(0, 4096, 7);
+    bench.channel.lend(0, 4096).unwrap().copy_to(0, &mut [0; 512]);
+}

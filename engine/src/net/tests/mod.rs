@@ -16,7 +16,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Poll;
 
 use super::*;
-use crate::block::{Payload, SegmentList};
+use crate::block::mem::MemDevice;
+use crate::block::{BlockDevice, Io, Payload, SegmentList};
 use crate::core::{Core, CoreConfig, PollMode};
 use crate::exec::Class;
 use crate::memory::ArenaConfig;

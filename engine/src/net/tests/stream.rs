@@ -40,6 +40,51 @@ fn segments_are_gathered_and_scattered() {
 }
 
 #[test]
+fn lent_memory_is_sent_as_it_is_and_outlives_its_device() {
+    const LEN: u32 = 1 << 20;
+    everywhere(|core, address| async move {
+        let (near, far) = pair(&core, &address).await;
+        let device = MemDevice::new(4 << 20).unwrap();
+        let mut channel = device.open_channel(&core).unwrap();
+        let data = filled(payload(&core, &[LEN]), 0);
+        channel.submit(Io::write(8192, data)).unwrap();
+        channel.poll(&mut Vec::new());
+        let lent = channel.lend(8192 + 512, LEN - 512).unwrap();
+        drop((channel, device));
+        let receiver = core.clone();
+        let receiving = core.spawn(Class::Foreground, "receive", async move {
+            receive_bytes(&receiver, &far, LEN - 512).await
+        });
+        near.send(lent.into()).await.0.unwrap();
+        assert!(receiving.await.unwrap() == pattern_bytes(512, LEN as usize - 512));
+    });
+}
+
+#[test]
+fn a_peer_that_reads_is_noticed_on_a_unix_socket() {
+    let dir = Dir::new();
+    let address = dir.address("reading");
+    once(|core| async move {
+        let (near, far) = pair(&core, &address).await;
+        let bell = Bell::new(&core).await;
+        let mut watch = near.watch_reading().unwrap();
+        bell.turn(&core).await;
+        watch.drain();
+        send_bytes(&core, &near, b"answer").await;
+        bell.turn(&core).await;
+        assert_eq!(watch.drain(), 0, "it has not read yet");
+        assert_eq!(receive_bytes(&core, &far, 6).await, b"answer");
+        bell.turn(&core).await;
+        assert_eq!(watch.drain(), 1);
+        drop(watch);
+        send_bytes(&core, &near, b"more").await;
+        assert_eq!(receive_bytes(&core, &far, 4).await, b"more");
+        let (near, _far) = pair(&core, &loopback()).await;
+        assert!(near.watch_reading().is_none());
+    });
+}
+
+#[test]
 fn more_than_the_kernel_buffers_arrives_whole() {
     const LEN: usize = 4 << 20;
     everywhere(|core, address| async move {

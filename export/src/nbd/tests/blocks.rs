@@ -25,6 +25,75 @@ fn what_was_written_comes_back_short_and_long() {
 }
 
 #[test]
+fn a_long_read_needs_memory_for_holes_alone() {
+    const LEN: usize = 16 << 20;
+    let arena = ArenaConfig { len: 8 << 20, huge: false };
+    story_with(arena, config(), |core, to, _| async move {
+        let mut client = connect(&core, &to, "a").await;
+        let data = pattern(LEN, 5);
+        for (n, part) in data.chunks(1 << 20).enumerate() {
+            client.write((n as u64) << 20, part).await.unwrap();
+        }
+        assert!(client.read(0, LEN as u64).await.unwrap() == data, "the device lends it");
+        client.call(Command::Trim, NO_FLAGS, (4 << 20, 4096), &[]).await.unwrap();
+        assert_eq!(client.read(0, LEN as u64).await.unwrap_err().0, NbdErrno::Enomem);
+        let within = (5 << 20) + 512;
+        assert!(client.read(within as u64, 8 << 20).await.unwrap() == data[within..][..8 << 20]);
+    });
+}
+
+#[test]
+fn long_reads_beside_changes_of_the_same_place_bring_old_or_new() {
+    const LEN: u64 = 4 << 20;
+    story(config(), |core, to, _| async move {
+        let mut client = connect(&core, &to, "a").await;
+        let mut other = connect(&core, &to, "a").await;
+        for round in 1..30u8 {
+            client.write(0, &vec![round; LEN as usize]).await.unwrap();
+            let read = client.ask(Command::Read, NO_FLAGS, (0, LEN), &[]).await;
+            let (trim, zero) = (round % 3 == 0, round % 3 == 1);
+            let change = if trim { Command::Trim } else { Command::WriteZeroes };
+            let data = vec![0; 1 << 20];
+            let changed = match trim || zero {
+                true => other.ask(change, NO_FLAGS, (1 << 20, 2 << 20), &[]).await,
+                false => other.ask(Command::Write, NO_FLAGS, (1 << 20, 1 << 20), &data).await,
+            };
+            let (cookie, got) = client.reply().await;
+            let got = got.unwrap();
+            assert_eq!((cookie, got.len() as u64), (read, LEN));
+            assert!(got.iter().all(|byte| *byte == round || *byte == 0));
+            assert!(got[..1 << 20].iter().chain(&got[3 << 20..]).all(|byte| *byte == round));
+            assert_eq!(other.reply().await, (changed, Ok(Vec::new())));
+        }
+    });
+}
+
+#[test]
+fn one_by_one_and_many_at_once_by_turns() {
+    let name = format!("byway-nbd-rhythm-{}", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let _absent = std::fs::remove_file(&path);
+    let listeners = vec![ListenOn::Address(Address::Unix(path))];
+    story(ServerConfig { listeners, ..config() }, |core, to, _| async move {
+        let mut client = connect(&core, &to, "a").await;
+        let data = pattern(64 << 10, 3);
+        client.write(0, &data).await.unwrap();
+        for _ in 0..3 {
+            for n in 0..200usize {
+                let at = n % 16 * 4096;
+                assert!(client.read(at as u64, 4096).await.unwrap() == data[at..][..4096]);
+            }
+            for _ in 0..50 {
+                client.ask(Command::Read, NO_FLAGS, (0, 64 << 10), &[]).await;
+            }
+            for _ in 0..50 {
+                assert!(client.reply().await.1.unwrap() == data);
+            }
+        }
+    });
+}
+
+#[test]
 fn requests_in_flight_together_are_all_answered() {
     story(config(), |core, to, _| async move {
         let mut client = connect(&core, &to, "a").await;

@@ -48,7 +48,15 @@ fn story<F: Future<Output = ()> + 'static>(
     config: ServerConfig,
     tell: impl FnOnce(Rc<Core>, Address, Rc<ServerHandle>) -> F + 'static,
 ) {
-    let arena = ArenaConfig { len: 128 << 20, huge: false };
+    story_with(ArenaConfig { len: 128 << 20, huge: false }, config, tell);
+}
+
+/// As `story`, with other memory.
+fn story_with<F: Future<Output = ()> + 'static>(
+    arena: ArenaConfig,
+    config: ServerConfig,
+    tell: impl FnOnce(Rc<Core>, Address, Rc<ServerHandle>) -> F + 'static,
+) {
     let core = CoreConfig { arena, poll_mode: PollMode::Never, ..CoreConfig::default() };
     Reactor::new(&core).unwrap().run(|core| async move {
         let server = Rc::new(Server::start(&core, config).unwrap());

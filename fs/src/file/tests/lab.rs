@@ -58,8 +58,8 @@ impl Lab {
             );
         let volume = mounted.unwrap();
         let files = Files::new(&volume);
-        let root = volume.root();
-        Lab { core, volume, files, device: counts, root }
+        let InodeRef { ino, generation } = volume.root();
+        Lab { core, volume, files, device: counts, root: InodeRef { ino, generation } }
     }
 
     /// Runs an operation.
