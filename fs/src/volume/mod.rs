@@ -8,6 +8,7 @@ mod bell;
 mod blocks;
 mod commit;
 mod heartbeat;
+mod inodes;
 mod mount;
 mod options;
 mod place;

@@ -1,0 +1,5 @@
+//! Stories of files on a volume whose metadata is in memory.
+
+mod lab;
+mod model;
+mod stories;
