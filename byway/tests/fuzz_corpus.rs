@@ -43,8 +43,8 @@ fn every_input_passes_its_door() {
 
 #[test]
 fn every_folder_of_the_corpus_has_a_door() {
-    // The doors of `proto` are replayed there.
-    let doors = DOORS.iter().chain(&byway_proto::fuzz::DOORS);
+    // The doors of `proto` and `fs` are replayed there.
+    let doors = DOORS.iter().chain(&byway_proto::fuzz::DOORS).chain(&byway_fs::fuzz::DOORS);
     let mut named: Vec<_> = doors.map(|(target, _)| *target).collect();
     named.sort_unstable();
     assert_eq!(names_in(&corpus()), named);

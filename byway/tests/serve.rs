@@ -6,116 +6,18 @@
 
 #[allow(dead_code, reason = "each test file needs a part of these helpers")]
 mod common;
+#[path = "common/daemon.rs"]
+mod daemon;
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use common::{Folder, byway};
-
-/// A daemon with a configuration in a folder, and what the service manager hears.
-struct Daemon {
-    child: Child,
-    out: BufReader<ChildStdout>,
-    manager: UnixDatagram,
-}
-
-impl Daemon {
-    fn start(folder: &Folder, config: &str) -> Daemon {
-        std::fs::write(folder.path("byway.toml"), config).unwrap();
-        let manager = UnixDatagram::bind(folder.path("notify")).unwrap();
-        manager.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        let mut command = byway(&["serve", "--with-parent", "--config"]);
-        command.arg(folder.path("byway.toml")).env("NOTIFY_SOCKET", folder.path("notify"));
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let out = BufReader::new(child.stdout.take().unwrap());
-        let daemon = Daemon { child, out, manager };
-        daemon.hears("READY=1");
-        daemon
-    }
-
-    /// Waits for a message that begins so.
-    fn hears(&self, what: &str) -> String {
-        loop {
-            let mut bytes = [0; 4096];
-            let len = match self.manager.recv(&mut bytes) {
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                received => received.unwrap(),
-            };
-            let text = String::from_utf8(bytes[..len].to_vec()).unwrap();
-            if text.starts_with(what) {
-                return text;
-            }
-        }
-    }
-
-    /// The next line that it prints.
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.out.read_line(&mut line).unwrap();
-        line.trim_end().to_owned()
-    }
-
-    fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([name, &self.child.id().to_string()]).status();
-        assert!(status.unwrap().success());
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _gone = self.child.kill();
-        self.child.wait().unwrap();
-    }
-}
-
-fn run(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{command:?}: {error}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn has(program: &str) -> bool {
-    let found = Command::new(program).arg("--version").output().is_ok();
-    if !found {
-        println!("{program} is not here: skipped");
-    }
-    found
-}
-
-fn status(folder: &Folder) -> serde_json::Value {
-    let control = folder.path("control.sock");
-    let text = run(byway(&["status", "--json", "--control"]).arg(control));
-    serde_json::from_str(&text).unwrap()
-}
-
-fn http(address: &str, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
-}
-
-fn export(name: &str, uri: &str) -> String {
-    format!("[[export]]\nname = \"{name}\"\nuri = \"{uri}\"\n")
-}
-
-/// `[daemon]` with a control socket, and a listener for all exports.
-fn head(folder: &Folder) -> String {
-    let (control, socket) = (folder.path("control.sock"), folder.path("nbd.sock"));
-    format!(
-        "[daemon]\ncontrol = \"{}\"\nmemory = \"32m\"\nmetrics = \"127.0.0.1:0\"\n\
-         [limits]\ndrain = \"2s\"\n[[listen]]\naddress = \"unix:{}\"\n",
-        control.display(),
-        socket.display()
-    )
-}
+use daemon::{Daemon, export, has, head, http, run, status};
 
 #[test]
 fn a_daemon_serves_tells_reloads_and_stops() {

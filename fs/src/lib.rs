@@ -14,6 +14,7 @@ pub mod extents;
 pub mod file;
 pub mod format;
 pub mod fsck;
+pub mod fuzz;
 pub mod image;
 pub mod inode;
 pub mod journal;

@@ -16,6 +16,6 @@ mod scenario;
 mod seeds;
 
 pub use iscsi::IscsiMutation;
-pub use nbd::NbdMutation;
+pub use nbd::{NbdMutation, ServerMutation};
 pub use scenario::{Failure, Options, Passed, Scenario};
 pub use seeds::Seeds;

@@ -220,9 +220,9 @@ pub(crate) struct ExportArgs {
     /// Whether to spin while idle: never, adaptive or always
     #[arg(long, value_name = "MODE", default_value = "adaptive")]
     pub(crate) poll_mode: String,
-    /// The core to run on
-    #[arg(long)]
-    pub(crate) core: Option<usize>,
+    /// The cores to run on, such as 0,2-3; connections are spread over them [default: one, anywhere]
+    #[arg(long, value_name = "LIST", alias = "core")]
+    pub(crate) cores: Option<String>,
     /// End when the process that started it ends
     #[arg(long, hide = true)]
     pub(crate) with_parent: bool,

@@ -6,6 +6,7 @@ mod ceiling;
 mod compare;
 mod config;
 mod contenders;
+mod crew;
 mod demo;
 mod doors;
 mod export;

@@ -33,16 +33,29 @@ pub(crate) struct NodeWords<'a> {
     pub(crate) state: Option<&'a Path>,
 }
 
-/// The node; its devices are open.
+/// Opens the devices of the node, by LUN.
 ///
 /// # Errors
-/// Where a file cannot be read or a device cannot be opened.
-pub(crate) fn config(words: &NodeWords<'_>, core: &Rc<Core>) -> Result<TargetConfig, SetupError> {
+/// Where one cannot be opened.
+pub(crate) fn open(words: &NodeWords<'_>) -> Result<Vec<Arc<dyn BlockDevice>>, SetupError> {
+    let wanted = OpenOptions { read_only: words.read_only };
+    words.luns.iter().map(|uri| open_with(uri, wanted)).collect()
+}
+
+/// The node with its open devices, for the core that will run it.
+///
+/// # Errors
+/// Where a file cannot be read.
+pub(crate) fn config(
+    words: &NodeWords<'_>,
+    devices: Vec<Arc<dyn BlockDevice>>,
+    core: &Rc<Core>,
+) -> Result<TargetConfig, SetupError> {
     let mut config = TargetConfig::new(words.name, entropy(core))?;
     config.portals = words.portals.iter().cloned().map(PortalConfig::new).collect();
     let access = access(words)?;
     (config.access, config.discovery) = (access.clone(), access);
-    config.units = units(words)?;
+    config.units = units(words, devices);
     let policy = if words.digest { DigestPolicy::Prefer } else { DigestPolicy::Allow };
     (config.operational.header_digest, config.operational.data_digest) = (policy, policy);
     if let Some(folder) = words.state {
@@ -86,16 +99,13 @@ fn chap(user: &str, file: &Path, mutual: Option<&Path>) -> Result<ChapTerms, Set
     Ok(ChapTerms { peer, own, algorithms: DEFAULT_ALGORITHMS.to_vec() })
 }
 
-fn units(words: &NodeWords<'_>) -> Result<Vec<LunConfig>, SetupError> {
-    let wanted = OpenOptions { read_only: words.read_only };
-    let open = |(number, uri): (usize, &Uri)| -> Result<LunConfig, SetupError> {
-        let device: Arc<dyn BlockDevice> = open_with(uri, wanted)?;
-        let serial = serial(words.name, number);
-        let mut unit = LunConfig::new(number as u16, device, &serial);
+fn units(words: &NodeWords<'_>, devices: Vec<Arc<dyn BlockDevice>>) -> Vec<LunConfig> {
+    let unit = |(number, device)| {
+        let mut unit = LunConfig::new(number as u16, device, &serial(words.name, number));
         unit.read_only = words.read_only;
-        Ok(unit)
+        unit
     };
-    words.luns.iter().enumerate().map(open).collect()
+    devices.into_iter().enumerate().map(unit).collect()
 }
 
 /// A serial number that stays: it is made of the target's name and the LUN's number.

@@ -51,6 +51,9 @@ fn shown(status: &DaemonStatus) -> String {
     if !status.targets.is_empty() {
         lines += &format!("\n{}", targets(status));
     }
+    if status.cores.len() > 1 {
+        lines += &format!("\n{}", cores(status));
+    }
     for export in &status.exports {
         let qemu = export.qemu_after_resize();
         if !qemu.is_empty() {
@@ -103,4 +106,20 @@ fn targets(status: &DaemonStatus) -> String {
     };
     let headings = ["TARGET", "SESSIONS", "COMMANDS", "ERRORS", "READ", "WRITTEN", "AT"];
     text::table(&headings, &status.targets.iter().map(row).collect::<Vec<_>>())
+}
+
+fn cores(status: &DaemonStatus) -> String {
+    let row = |core: &byway::daemon::status::CoreStatus| {
+        let own = status.targets.iter().filter(|target| target.core == core.number);
+        vec![
+            core.number.to_string(),
+            core.processor.map_or("-".into(), |processor| processor.to_string()),
+            if core.answers { "yes" } else { "no: see the log" }.into(),
+            core.connections.to_string(),
+            core.requests.to_string(),
+            own.map(|target| target.sessions).sum::<u64>().to_string(),
+        ]
+    };
+    let headings = ["CORE", "PROCESSOR", "ANSWERS", "CLIENTS", "REQUESTS", "SESSIONS"];
+    text::table(&headings, &status.cores.iter().map(row).collect::<Vec<_>>())
 }

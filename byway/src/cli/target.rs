@@ -104,7 +104,7 @@ fn config(args: &ServeArgs, core: &Rc<Core>) -> Result<TargetConfig, Failure> {
         mutual: args.mutual.as_deref(),
         state: args.state.as_deref(),
     };
-    Ok(node::config(&words, core)?)
+    Ok(node::config(&words, node::open(&words)?, core)?)
 }
 
 fn portal(word: &str) -> Result<Address, Failure> {

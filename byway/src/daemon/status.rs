@@ -32,8 +32,8 @@ pub struct DaemonStatus {
     pub turned_away: u64,
     /// The iSCSI targets.
     pub targets: Vec<TargetStatus>,
-    /// The reactor.
-    pub reactor: ReactorStatus,
+    /// The cores, by number.
+    pub cores: Vec<CoreStatus>,
 }
 
 /// One NBD export.
@@ -80,6 +80,8 @@ pub struct ConnectionStatus {
     pub export: String,
     /// Who is on the other side.
     pub peer: String,
+    /// The number of the core that serves it.
+    pub core: usize,
     /// Requests under way.
     pub in_flight: u64,
     /// Bytes of data that it holds.
@@ -97,6 +99,8 @@ pub struct TargetStatus {
     pub name: String,
     /// Where it listens.
     pub addresses: Vec<String>,
+    /// The number of the core that runs it.
+    pub core: usize,
     /// Sessions.
     pub sessions: u64,
     /// Commands of the sessions that are there.
@@ -111,9 +115,19 @@ pub struct TargetStatus {
     pub written_bytes: u64,
 }
 
-/// The reactor.
+/// One core, and the reactor on it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct ReactorStatus {
+pub struct CoreStatus {
+    /// Its number, from 0 on, in the order of the configuration.
+    pub number: usize,
+    /// The processor it is pinned to.
+    pub processor: Option<usize>,
+    /// Whether it answered in time; if not, what it serves is missing from all sums.
+    pub answers: bool,
+    /// NBD connections that it serves, those in their handshake included.
+    pub connections: u64,
+    /// NBD requests that it answered, of the exports that are there.
+    pub requests: u64,
     /// Turns of its loop.
     pub turns: u64,
     /// System calls for input and output.
@@ -145,7 +159,7 @@ impl DaemonStatus {
         let name = "byway_nbd_connections_refused_total";
         page.family(name, Kind::Counter, help).sample(&[], self.turned_away);
         self.targets_to(&mut page);
-        self.reactor_to(&mut page);
+        self.cores_to(&mut page);
         page.into_text()
     }
 
@@ -199,17 +213,32 @@ impl DaemonStatus {
         }
     }
 
-    fn reactor_to(&self, page: &mut Metrics) {
-        let reactor = &self.reactor;
-        for (name, help, value) in [
-            ("byway_reactor_turns_total", "Turns of the loop.", reactor.turns),
-            ("byway_reactor_syscalls_total", "System calls for I/O.", reactor.syscalls),
-            ("byway_reactor_polls_hit_total", "Turns with something done.", reactor.polls_hit),
-            ("byway_reactor_polls_empty_total", "Turns with nothing done.", reactor.polls_empty),
-            ("byway_reactor_sleeps_total", "Times it slept.", reactor.sleeps),
-            ("byway_reactor_task_polls_total", "Polls of tasks.", reactor.task_polls),
-        ] {
-            page.family(name, Kind::Counter, help).sample(&[], value);
+    fn cores_to(&self, page: &mut Metrics) {
+        type Value = fn(&CoreStatus) -> u64;
+        let families: [(&'static str, Kind, &str, Value); 9] = [
+            ("byway_core_up", Kind::Gauge, "1 where the core answers.", |c| c.answers.into()),
+            ("byway_core_connections", Kind::Gauge, "NBD connections.", |c| c.connections),
+            ("byway_core_requests", Kind::Gauge, "NBD requests of exports here.", |c| c.requests),
+            ("byway_reactor_turns_total", Kind::Counter, "Turns of the loop.", |c| c.turns),
+            ("byway_reactor_syscalls_total", Kind::Counter, "System calls for I/O.", |c| {
+                c.syscalls
+            }),
+            ("byway_reactor_polls_hit_total", Kind::Counter, "Turns with something done.", |c| {
+                c.polls_hit
+            }),
+            ("byway_reactor_polls_empty_total", Kind::Counter, "Turns with nothing done.", |c| {
+                c.polls_empty
+            }),
+            ("byway_reactor_sleeps_total", Kind::Counter, "Times it slept.", |c| c.sleeps),
+            ("byway_reactor_task_polls_total", Kind::Counter, "Polls of tasks.", |c| c.task_polls),
+        ];
+        for (name, kind, help, value) in families {
+            let mut family = page.family(name, kind, help);
+            // Counters of a core that does not answer are not known; they have not gone back to 0.
+            let known = |core: &&CoreStatus| core.answers || name == "byway_core_up";
+            for core in self.cores.iter().filter(known) {
+                family.sample(&[("core", &core.number.to_string())], value(core));
+            }
         }
     }
 }
@@ -285,7 +314,14 @@ mod tests {
 
     #[test]
     fn a_status_reads_back_and_becomes_metrics() {
-        let status = DaemonStatus { exports: vec![export()], ..DaemonStatus::default() };
+        let cores = [(0, true, 7), (1, false, 0)].map(|(number, answers, turns)| CoreStatus {
+            number,
+            answers,
+            turns,
+            ..CoreStatus::default()
+        });
+        let (exports, cores) = (vec![export()], cores.to_vec());
+        let status = DaemonStatus { exports, cores, ..DaemonStatus::default() };
         let text = serde_json::to_string(&status).unwrap();
         assert_eq!(serde_json::from_str::<DaemonStatus>(&text).unwrap(), status);
         let page = status.metrics();
@@ -295,10 +331,12 @@ mod tests {
             "byway_nbd_latency_seconds_bucket{export=\"disk\",le=\"0.000004096\"} 99",
             "byway_nbd_latency_seconds_bucket{export=\"disk\",le=\"+Inf\"} 100",
             "byway_nbd_latency_seconds_sum{export=\"disk\"} 0.000005",
-            "byway_reactor_turns_total 0",
+            "byway_reactor_turns_total{core=\"0\"} 7",
+            "byway_core_up{core=\"1\"} 0",
         ] {
             assert!(page.lines().any(|one| one == line), "{line} is not in\n{page}");
         }
+        assert!(!page.contains("turns_total{core=\"1\"}"), "what is not known is not told");
         let types: Vec<_> = page.lines().filter(|line| line.starts_with("# TYPE")).collect();
         let mut once = types.clone();
         once.dedup();

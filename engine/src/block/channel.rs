@@ -24,6 +24,11 @@ pub trait BlockDevice: Send + Sync {
         0
     }
 
+    /// True where zeroes take a time that does not grow with their data: no part of them is written.
+    fn zeroes_fast(&self) -> bool {
+        false
+    }
+
     /// Looks again at what may change from outside: the size. Channels report a change as an event.
     fn rescan(&self) -> Result<(), SetupError> {
         Ok(())

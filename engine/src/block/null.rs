@@ -29,6 +29,10 @@ impl NullDevice {
 }
 
 impl BlockDevice for NullDevice {
+    fn zeroes_fast(&self) -> bool {
+        true
+    }
+
     fn info(&self) -> DeviceInfo {
         DeviceInfo {
             name: format!("null:{}", self.size),

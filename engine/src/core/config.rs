@@ -1,5 +1,7 @@
 //! How a core is set up.
 
+use std::sync::OnceLock;
+
 use crate::error::SetupError;
 use crate::memory::ArenaConfig;
 use crate::ring::FeatureSet;
@@ -71,17 +73,29 @@ impl Default for CoreConfig {
     }
 }
 
+/// The processors that this process may run on, in order, as they were when it first asked: a thread
+/// that is pinned sees its own one alone. Empty where the kernel does not tell.
+#[must_use]
+pub fn processors() -> &'static [usize] {
+    static ALL: OnceLock<Vec<usize>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let known = core_affinity::get_core_ids().unwrap_or_default();
+        let mut all: Vec<_> = known.iter().map(|core| core.id).collect();
+        all.sort_unstable();
+        all
+    })
+}
+
 impl CoreConfig {
     /// Pins the calling thread where the configuration says so.
     pub(crate) fn pin(&self) -> Result<(), SetupError> {
         let Some(cpu) = self.cpu else { return Ok(()) };
-        let known = core_affinity::get_core_ids().unwrap_or_default();
         // Only a processor that is there: the crate panics on numbers beyond the kernel's mask.
-        let there = known.iter().find(|core| core.id == cpu);
-        if there.is_some_and(|&core| core_affinity::set_for_current(core)) {
+        let is_there = processors().contains(&cpu);
+        if is_there && core_affinity::set_for_current(core_affinity::CoreId { id: cpu }) {
             return Ok(());
         }
-        let most = known.iter().map(|core| core.id).max().unwrap_or(0);
+        let most = processors().last().copied().unwrap_or(0);
         let remedy = format!("use a processor from 0 to {most} that this process may run on");
         Err(SetupError::new(
             format!("processor {cpu}"),

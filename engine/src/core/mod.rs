@@ -13,7 +13,7 @@ mod sleep;
 mod turn;
 
 pub use clock::Clock;
-pub use config::{CoreConfig, PollMode};
+pub use config::{CoreConfig, PollMode, processors};
 pub use counters::CoreCounters;
 pub use polled::Polled;
 pub use signal::{Signal, within};

@@ -5,9 +5,11 @@
 //! pushed after rings it (see [`doorbell`], checked with loom).
 
 pub mod doorbell;
+mod mailbox;
 pub(crate) mod pulse;
 pub(crate) mod remote;
 pub mod spsc;
 mod sync;
 
+pub use mailbox::Mailbox;
 pub use remote::{CALLS_MAX, Call, SendError};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use byway_engine::block::BlockDevice;
 use byway_engine::net::Address;
 
+use super::doors::Door;
 use super::right::{FreeRight, WriteRight};
 use super::tls::TlsConfig;
 
@@ -58,7 +59,7 @@ impl ExportConfig {
 /// How much the server takes on. Times are in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServerLimits {
-    /// Connections at once, those in their handshake included.
+    /// Connections at once, those in their handshake included, where this server counts its own.
     pub connections_max: u32,
     /// Requests of one connection at once, at most [`REQUESTS_MAX`]; the others wait in its socket.
     pub requests_max: u32,
@@ -107,4 +108,8 @@ pub struct ServerConfig {
     pub limits: ServerLimits,
     /// TLS; clients are refused it where there is none.
     pub tls: Option<ServerTls>,
+    /// The way to the same server on other cores: connections are spread over all of them, and counted
+    /// together, so that the limit of connections is that of all. A server with a door may listen
+    /// nowhere: it serves those that come in elsewhere.
+    pub door: Option<Door>,
 }

@@ -52,6 +52,9 @@ impl Connection {
 
     #[inline]
     fn submit(&self, inner: &mut Inner, at: u16) {
+        if self.node.plan.mutation.is_some() {
+            self.answer_early(inner, at);
+        }
         let slot = &mut inner.slots[at];
         slot.stage = Stage::Working;
         match slot.work {
@@ -196,6 +199,9 @@ impl Connection {
     /// A request is done: its reply waits to leave.
     #[inline]
     pub(crate) fn finish(&self, inner: &mut Inner, at: u16, now: u64) {
+        if self.node.plan.mutation.is_some() && self.ends_unheard(inner, at) {
+            return;
+        }
         if inner.slots[at].work != Work::Read {
             inner.free_memory(&self.node, at);
         }

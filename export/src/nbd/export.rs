@@ -119,6 +119,7 @@ impl Export {
         }
         let device = self.config.device.info();
         let is_read_only = self.config.read_only || device.read_only;
+        let is_zeroing_fast = device.can.write_zeroes && self.config.device.zeroes_fast();
         let flags = Flags::SEND_FLUSH
             .with(Flags::SEND_FUA)
             .with(Flags::SEND_CACHE)
@@ -127,7 +128,7 @@ impl Export {
             .with(Flags::SEND_TRIM.only_if(device.can.discard && !is_read_only))
             .with(
                 Flags::SEND_WRITE_ZEROES
-                    .with(Flags::SEND_FAST_ZERO)
+                    .with(Flags::SEND_FAST_ZERO.only_if(is_zeroing_fast))
                     .only_if(device.can.write_zeroes && !is_read_only),
             );
         let min = device.block_len;
@@ -144,7 +145,7 @@ impl Export {
             },
             insists_on_block_sizes: false,
             has_allocation: device.can.block_status,
-            is_zeroing_fast: device.can.write_zeroes,
+            is_zeroing_fast,
         }
     }
 

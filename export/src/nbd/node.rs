@@ -5,13 +5,15 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use byway_engine::core::Core;
 
 use super::config::{ServerLimits, ServerTls};
 use super::connection::Connection;
 use super::export::Export;
-use super::succession::Clients;
+use super::guests::Guests;
+use super::mutation::{Mutation, Plan};
 use crate::watch::Watch;
 
 /// One server on one core.
@@ -38,12 +40,20 @@ pub(crate) struct Node {
     pub(crate) served: Cell<u32>,
     pub(crate) accepted: Cell<u64>,
     pub(crate) turned_away: Cell<u64>,
-    /// Who comes after whom.
-    pub(crate) clients: Clients,
+    /// The clients of this server, and of others that share the count.
+    pub(crate) guests: Arc<Guests>,
+    /// Rules that it breaks.
+    pub(crate) plan: Plan,
 }
 
 impl Node {
-    pub(crate) fn new(core: &Rc<Core>, limits: ServerLimits, tls: Option<ServerTls>) -> Rc<Node> {
+    pub(crate) fn new(
+        core: &Rc<Core>,
+        limits: ServerLimits,
+        tls: Option<ServerTls>,
+        guests: Arc<Guests>,
+        plan: Plan,
+    ) -> Rc<Node> {
         Rc::new(Node {
             core: Rc::clone(core),
             limits,
@@ -61,7 +71,8 @@ impl Node {
             served: Cell::new(0),
             accepted: Cell::new(0),
             turned_away: Cell::new(0),
-            clients: Clients::default(),
+            guests,
+            plan,
         })
     }
 
@@ -101,6 +112,9 @@ impl Node {
 
     /// A connection is over.
     pub(crate) fn remove(&self, connection: &Connection) {
+        if self.plan.breaks(Mutation::ConnectionLeaked) {
+            return;
+        }
         self.connections.borrow_mut()[connection.index as usize] = None;
         self.changed.changed();
     }

@@ -6,12 +6,13 @@
 //! there tells who holds the right. On NFS both kinds of locks are one, so QEMU and a server on the
 //! same image would refuse each other there.
 
-use std::cell::{Cell, RefCell};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use byway_engine::core::Core;
 use byway_engine::error::SetupError;
@@ -25,14 +26,15 @@ const WAIT_NS: u64 = 10_000_000_000;
 /// Bytes of the text about the holder that are read.
 const HOLDER_LEN_MAX: u64 = 128;
 
-/// The right to write to one file.
+/// The right to write to one file. A process has it once, however many of its cores use it: see
+/// [`SharedRight`](super::SharedRight).
 #[derive(Debug)]
 pub struct FileRight {
     path: PathBuf,
     file: File,
     want_path: PathBuf,
-    want: RefCell<Option<File>>,
-    is_held: Cell<bool>,
+    want: Mutex<Option<File>>,
+    is_held: AtomicBool,
     wait_ns: u64,
 }
 
@@ -58,7 +60,7 @@ impl FileRight {
             name.into()
         };
         let path = path.to_owned();
-        let (want, is_held) = (RefCell::default(), Cell::new(false));
+        let (want, is_held) = (Mutex::default(), AtomicBool::new(false));
         Ok(FileRight { path, file, want_path, want, is_held, wait_ns: WAIT_NS })
     }
 
@@ -71,7 +73,8 @@ impl FileRight {
 
     /// Opens the file that waiting is told by.
     fn open_want(&self) -> Result<(), Refused> {
-        if self.want.borrow().is_some() {
+        let mut own = self.want.lock().unwrap_or_else(PoisonError::into_inner);
+        if own.is_some() {
             return Ok(());
         }
         let mut options = OpenOptions::new();
@@ -80,7 +83,7 @@ impl FileRight {
             let path = self.want_path.display();
             Refused(format!("{path}: {error}; the right to write is handed over by this file"))
         })?;
-        *self.want.borrow_mut() = Some(want);
+        *own = Some(want);
         Ok(())
     }
 
@@ -88,7 +91,7 @@ impl FileRight {
     fn try_take(&self) -> Result<bool, Refused> {
         match self.file.try_lock() {
             Ok(()) => {
-                self.is_held.set(true);
+                self.is_held.store(true, Ordering::Release);
                 Ok(true)
             }
             Err(TryLockError::WouldBlock) => Ok(false),
@@ -98,7 +101,11 @@ impl FileRight {
         }
     }
 
-    async fn take(&self, core: &Rc<Core>) -> Result<(), Refused> {
+    /// Takes the right, and waits for whoever has it, for a bounded time.
+    ///
+    /// # Errors
+    /// Where another process keeps it, or the locks cannot be had.
+    pub async fn take(&self, core: &Rc<Core>) -> Result<(), Refused> {
         self.open_want()?;
         let deadline = core.now() + self.wait_ns;
         let mut is_told = false;
@@ -118,7 +125,7 @@ impl FileRight {
     }
 
     fn with_want(&self, f: impl FnOnce(&File) -> bool) -> bool {
-        self.want.borrow().as_ref().is_some_and(f)
+        self.want.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(f)
     }
 
     fn end_wanting(&self) {
@@ -152,15 +159,10 @@ impl FileRight {
         let path = self.path.display();
         Refused(format!("{path}: {holder} has the right to write; stop its writer first"))
     }
-}
 
-impl WriteRight for FileRight {
-    fn acquire(self: Rc<Self>, core: Rc<Core>) -> Answer {
-        Box::pin(async move { self.take(&core).await })
-    }
-
-    fn is_wanted(&self) -> bool {
-        self.is_held.get()
+    /// True where another process waits for the right that is held here.
+    pub fn is_wanted(&self) -> bool {
+        self.is_held.load(Ordering::Acquire)
             && self.with_want(|want| match want.try_lock() {
                 Ok(()) => {
                     // It was ours for a moment: nobody waits.
@@ -170,12 +172,27 @@ impl WriteRight for FileRight {
             })
     }
 
-    fn release(&self) {
-        if self.is_held.replace(false)
+    /// Lets the right go, where it is held.
+    pub fn release(&self) {
+        if self.is_held.swap(false, Ordering::AcqRel)
             && let Err(error) = self.file.unlock()
         {
             tracing::warn!(path = %self.path.display(), %error, "cannot be unlocked");
         }
+    }
+}
+
+impl WriteRight for FileRight {
+    fn acquire(self: Rc<Self>, core: Rc<Core>) -> Answer {
+        Box::pin(async move { self.take(&core).await })
+    }
+
+    fn is_wanted(&self) -> bool {
+        FileRight::is_wanted(self)
+    }
+
+    fn release(&self) {
+        FileRight::release(self);
     }
 }
 

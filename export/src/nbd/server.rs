@@ -1,7 +1,9 @@
 //! A server from the outside: start it, look at it, change what it serves, stop it.
 
 use std::cell::RefCell;
+use std::future::Future;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use byway_engine::core::{Core, Polled};
@@ -11,11 +13,14 @@ use byway_engine::net::{Address, ListenOptions, Listener, Stream};
 
 use super::config::{ExportConfig, ListenOn, REQUESTS_MAX, ServerConfig};
 use super::connection::Connection;
+use super::doors::{Door, Handed};
 use super::export::{Export, Right};
+use super::guests::{Guest, Guests, Seat};
+use super::mutation::{Mutation, Plan};
 use super::node::Node;
 use super::serve::serve;
 use super::stats::{ConnectionStats, ExportStats, ServerStats, count};
-use super::{housekeeping, wire::Wire};
+use super::{housekeeping, succession, wire::Wire};
 use crate::race::race;
 
 /// The pause between two connections, in nanoseconds: with it those that come and go in a loop cost the
@@ -34,27 +39,49 @@ const TEXT_LEN_MAX: usize = byway_proto::nbd::limits::TEXT_LEN_MAX;
 pub struct Server;
 
 impl Server {
-    /// Listens and serves on this core until it is stopped.
+    /// Listens and serves on this core until it is stopped. The same server on several cores is one
+    /// for each, with a [`Door`] between them, and a handle of the same right.
     ///
     /// # Errors
     /// Where a device or a listener cannot be opened; by the thing and the remedy.
     pub fn start(core: &Rc<Core>, config: ServerConfig) -> Result<ServerHandle, SetupError> {
+        Server::start_broken(core, config, None)
+    }
+
+    /// As [`Server::start`], and breaks a rule on purpose, so that checkers can prove that they notice.
+    ///
+    /// # Errors
+    /// As those of [`Server::start`].
+    pub fn start_broken(
+        core: &Rc<Core>,
+        config: ServerConfig,
+        mutation: Option<Mutation>,
+    ) -> Result<ServerHandle, SetupError> {
         check(&config)?;
         let listeners = listen(core, config.listeners)?;
         let addresses = listeners.iter().map(|l| l.local_address().clone()).collect();
-        let node = Node::new(core, config.limits, config.tls);
-        let handle = ServerHandle { node, addresses, tasks: RefCell::default() };
-        for export in config.exports {
+        let ServerConfig { exports, limits, tls, door, .. } = config;
+        let guests = match &door {
+            Some(door) => Arc::clone(door.guests()),
+            None => Guests::new(limits.connections_max, 1),
+        };
+        let node = Node::new(core, limits, tls, guests, Plan::new(mutation));
+        let handle = ServerHandle { node, addresses, door, tasks: RefCell::default() };
+        for export in exports {
             handle.add_export(export)?;
         }
-        let mut tasks = handle.tasks.borrow_mut();
         for listener in listeners {
-            let accepting = accept(Rc::clone(&handle.node), listener);
-            tasks.push(core.spawn(Class::Foreground, "nbd-accept", accepting));
+            let accepting = accept(Rc::clone(&handle.node), listener, handle.door.clone());
+            handle.spawn(Class::Foreground, "nbd-accept", accepting);
+        }
+        if let Some(door) = &handle.door {
+            let adopting = adopt(Rc::clone(&handle.node), door.clone());
+            handle.spawn(Class::Foreground, "nbd-adopt", adopting);
+            let keeping = succession::keep_order(Rc::clone(&handle.node));
+            handle.spawn(Class::Foreground, "nbd-succession", keeping);
         }
         let keeping = housekeeping::run(Rc::clone(&handle.node));
-        tasks.push(core.spawn(Class::Background, "nbd-housekeeping", keeping));
-        drop(tasks);
+        handle.spawn(Class::Background, "nbd-housekeeping", keeping);
         Ok(handle)
     }
 }
@@ -63,10 +90,15 @@ impl Server {
 pub struct ServerHandle {
     node: Rc<Node>,
     addresses: Vec<Address>,
+    door: Option<Door>,
     tasks: RefCell<Vec<JoinHandle<()>>>,
 }
 
 impl ServerHandle {
+    fn spawn(&self, class: Class, name: &'static str, task: impl Future<Output = ()> + 'static) {
+        self.tasks.borrow_mut().push(self.node.core.spawn(class, name, task));
+    }
+
     /// Where it listens, in the order of the listeners.
     #[must_use]
     pub fn addresses(&self) -> &[Address] {
@@ -153,7 +185,7 @@ impl ServerHandle {
     /// nothing of theirs any more.
     pub async fn stop(&self) {
         let node = &self.node;
-        node.is_stopping.set(true);
+        self.close();
         let tasks: Vec<_> = self.tasks.borrow_mut().drain(..).collect();
         tasks.iter().for_each(JoinHandle::abort);
         drain(node, |_| true).await;
@@ -166,9 +198,19 @@ impl ServerHandle {
     }
 }
 
+impl ServerHandle {
+    /// Nobody else comes in.
+    fn close(&self) {
+        self.node.is_stopping.set(true);
+        if let Some(door) = &self.door {
+            door.close();
+        }
+    }
+}
+
 impl Drop for ServerHandle {
     fn drop(&mut self) {
-        self.node.is_stopping.set(true);
+        self.close();
         self.tasks.borrow_mut().drain(..).for_each(|task| task.abort());
         self.node.connections(|_| true).iter().for_each(|connection| connection.kill());
         self.node.changed.changed();
@@ -209,32 +251,68 @@ async fn drain(node: &Rc<Node>, is_meant: impl Fn(&Connection) -> bool) {
     node.changed.until(is_over).await;
 }
 
-async fn accept(node: Rc<Node>, listener: Listener) {
+async fn accept(node: Rc<Node>, listener: Listener, door: Option<Door>) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) if node.served.get() < node.limits.connections_max => {
-                node.served.set(node.served.get() + 1);
-                count(&node.accepted);
-                notice_the_end(&stream);
-                let served = Served(Rc::clone(&node));
-                let serving = async move {
-                    serve(Rc::clone(&served.0), Wire::Plain(Rc::new(stream))).await;
-                    drop(served);
-                };
-                node.core.spawn(Class::Foreground, "nbd-serve", serving);
-                // Whoever connects in a loop takes turns with those who are here.
-                node.core.sleep(NEXT_NS).await;
-            }
-            Ok((stream, _)) => {
-                count(&node.turned_away);
-                tracing::warn!(peer = %stream.peer_address(), "too many connections");
-            }
+            Ok((stream, _)) => match node.guests.enter() {
+                Some(guest) => {
+                    count(&node.accepted);
+                    admit(&node, stream, guest, door.as_ref());
+                    // Whoever connects in a loop takes turns with those who are here.
+                    node.core.sleep(NEXT_NS).await;
+                }
+                None => {
+                    count(&node.turned_away);
+                    tracing::warn!(peer = %stream.peer_address(), "too many connections");
+                }
+            },
             Err(error) => {
                 tracing::warn!(%error, "cannot accept");
                 node.core.sleep(PAUSE_NS).await;
             }
         }
     }
+}
+
+/// Serves a connection here, or gives it to the core that has the fewest.
+fn admit(node: &Rc<Node>, stream: Stream, guest: Guest, door: Option<&Door>) {
+    let Some(door) = door else { return welcome(node, stream, guest, None) };
+    let seat = door.choose();
+    if door.is_own(&seat) {
+        return welcome(node, stream, guest, Some(seat));
+    }
+    let Some(connection) = stream.park() else {
+        return tracing::warn!("a connection cannot be given to another core: closed");
+    };
+    if let Err(back) = door.hand_over(Handed { connection, guest, seat }) {
+        resume(node, Handed { seat: door.own_seat(), ..back });
+    }
+}
+
+/// Serves connections that came in at other cores.
+async fn adopt(node: Rc<Node>, door: Door) {
+    while let Some(handed) = door.next().await {
+        resume(&node, handed);
+    }
+}
+
+fn resume(node: &Rc<Node>, handed: Handed) {
+    let Handed { connection, guest, seat } = handed;
+    match connection.resume(&node.core) {
+        Ok(stream) => welcome(node, stream, guest, Some(seat)),
+        Err(error) => tracing::warn!(%error, "a connection of another core is lost"),
+    }
+}
+
+fn welcome(node: &Rc<Node>, stream: Stream, guest: Guest, seat: Option<Seat>) {
+    node.served.set(node.served.get() + 1);
+    notice_the_end(&stream);
+    let served = Served { node: Rc::clone(node), _guest: guest, _seat: seat };
+    let serving = async move {
+        serve(Rc::clone(&served.node), Wire::Plain(Rc::new(stream))).await;
+        drop(served);
+    };
+    drop(node.core.spawn(Class::Foreground, "nbd-serve", serving));
 }
 
 /// A client that vanished is noticed, also where nothing is to be said to it.
@@ -246,18 +324,22 @@ fn notice_the_end(stream: &Stream) {
 }
 
 /// Counts a connection while it is served.
-struct Served(Rc<Node>);
+struct Served {
+    node: Rc<Node>,
+    _guest: Guest,
+    _seat: Option<Seat>,
+}
 
 impl Drop for Served {
     fn drop(&mut self) {
-        self.0.served.set(self.0.served.get() - 1);
-        self.0.changed.changed();
+        self.node.served.set(self.node.served.get() - 1);
+        self.node.changed.changed();
     }
 }
 
 fn check(config: &ServerConfig) -> Result<(), SetupError> {
     let server = || "NBD server";
-    if config.listeners.is_empty() {
+    if config.listeners.is_empty() && config.door.is_none() {
         return Err(SetupError::new(server(), "listens nowhere", "name a socket or an address"));
     }
     if !(1..=REQUESTS_MAX).contains(&config.limits.requests_max) {

@@ -92,6 +92,8 @@ pub(crate) struct Slot {
     pub(crate) begun_at: u64,
     /// The changes that a flush covers.
     pub(crate) covers: u64,
+    /// It ends without an answer, by plan.
+    pub(crate) is_unheard: bool,
     next_free: u16,
 }
 

@@ -37,13 +37,16 @@ impl Listing {
         self.entries.is_empty()
     }
 
+    /// Its `nth` name.
+    pub fn get(&self, nth: usize) -> Option<Listed<'_>> {
+        let (entry, end) = *self.entries.get(nth)?;
+        let start = nth.checked_sub(1).map_or(0, |before| self.entries[before].1);
+        Some(Listed { entry, name: &self.names[start..end] })
+    }
+
     /// Its names, ascending by cookie.
     pub fn iter(&self) -> impl Iterator<Item = Listed<'_>> {
-        let starts = std::iter::once(0).chain(self.entries.iter().map(|(_, end)| *end));
-        self.entries
-            .iter()
-            .zip(starts)
-            .map(|((entry, end), start)| Listed { entry: *entry, name: &self.names[start..*end] })
+        (0..self.len()).filter_map(|nth| self.get(nth))
     }
 
     /// The cookie of its last name.

@@ -242,7 +242,7 @@ fn perform(bed: &mut Bed, deed: Deed) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
     fn a_file_is_a_map_of_blocks(deeds in prop::collection::vec(deed(), 1..60)) {
@@ -349,46 +349,4 @@ fn steps_are_bounded_and_end() {
     assert!(most <= crate::store::OP_BLOCKS_MAX * 3 / 4, "{most} blocks");
     let usage = memory.run(|op| crate::space::usage(op)).unwrap();
     assert_eq!(usage.blocks, 2, "two dinodes");
-}
-
-#[test]
-#[ignore = "tells how long things take"]
-fn times() {
-    let geometry =
-        Geometry { blocks: 1 << 24, group_blocks: 1 << 18, journal_blocks: 256, journals: 1 };
-    let mut memory = volume(geometry);
-    let cpu = || -> u64 {
-        let s = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-        s.split(' ').next().unwrap().parse().unwrap()
-    };
-    let tell = |what: &str, n: u64, from: u64| {
-        let each = (cpu() - from) / n;
-        eprintln!("{what}: {each} ns each");
-    };
-    let extents = 1_000_000;
-    let start = cpu();
-    let from = scattered(&mut memory, extents, 100);
-    tell("alloc and insert", extents, start);
-    let to = new_file(&mut memory);
-    let start = cpu();
-    steps(&mut memory, |op, at| share_step(op, from, to, at), 0);
-    tell("clone", extents, start);
-    let start = cpu();
-    for at in 0..extents {
-        memory.run(|op| lookup(op, to, at * 2)).unwrap();
-    }
-    tell("lookup", extents, start);
-    let small = new_file(&mut memory);
-    memory.run(|op| insert(op, small, 0, Run { start: 9000, len: 5 }, 0)).unwrap();
-    let start = cpu();
-    memory.run(|op| (0..extents).try_for_each(|_| lookup(op, small, 3).map(drop))).unwrap();
-    tell("lookup in a root", extents, start);
-    let start = cpu();
-    for _ in 0..100_000 {
-        memory.run(|op| alloc_meta(op, Want::new(Kind::DirLeaf, 0), from)).unwrap();
-    }
-    tell("alloc_meta, an operation each", 100_000, start);
-    let start = cpu();
-    steps(&mut memory, |op, at| remove(op, to, at, FILE_BLOCKS_MAX), 0);
-    tell("remove", extents, start);
 }

@@ -154,7 +154,7 @@ impl State {
         work.out += 1;
         work.must_flush |= work.fua && fresh;
         let fua = work.fua && !fresh;
-        let place = offset + bno.wrapping_sub(entry.first).wrapping_mul(BLOCK);
+        let place = offset.wrapping_add(bno.wrapping_sub(entry.first).wrapping_mul(BLOCK));
         let io = if is_write { Io::write(place, payload) } else { Io::read(place, payload) };
         let piece = Pending::Piece { work: number, at, offset, len, granted };
         self.send_below(Io { fua, ..io }, piece);

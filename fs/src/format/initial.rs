@@ -6,19 +6,25 @@
 use super::{BITS_PER_BLOCK, BitmapHead, Bits, Geometry, GroupCore, bits_in};
 use crate::store::{Block, Run};
 
+/// Data begins after so much of a group, or more: what is before is for metadata first.
+const META_SHARE: u64 = 16;
+/// The alignment of the place where data begins: 1 MiB.
+const DATA_ALIGN: u64 = 256;
+
 /// Fills in the header block of an untouched group; its block header is the caller's.
 pub fn initialise_group(block: &mut Block, geometry: &Geometry, group: u32) {
     let reserved = geometry.reserved(group);
     let taken: u64 = reserved.iter().map(|run| run.len).sum();
     let len = geometry.group_len(group);
-    let hint = reserved[0].start + reserved[0].len - geometry.group_start(group);
+    let first = reserved[0].len;
+    let data = (first + len / META_SHARE).next_multiple_of(DATA_ALIGN);
     let core = GroupCore::of_mut(block);
     core.group = group.into();
     core.blocks = number(len).into();
     core.free = number(len - taken).into();
     core.bitmap_blocks = geometry.bitmap_blocks().into();
-    core.inode_hint = number(hint % len).into();
-    core.data_hint = number(hint % len).into();
+    core.inode_hint = number(first.next_multiple_of(64).min(len - 1)).into();
+    core.data_hint = number(data.min(len - 1)).into();
 }
 
 /// Fills in block `index` of the bitmap of an untouched group.
@@ -60,7 +66,11 @@ fn number(value: u64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::{PlanOptions, bitmap_want, check_bits};
+    use crate::format::{
+        GROUP_MAP_AT, GROUP_MAP_BLOCKS, Kind, PlanOptions, bitmap_want, check_bits,
+    };
+    use crate::space;
+    use crate::store::{Memory, Want};
 
     #[test]
     fn an_untouched_group_passes_its_judges() {
@@ -70,6 +80,33 @@ mod tests {
             let last = geometry.groups() - 1;
             for group in (0..last.min(3)).chain([last]) {
                 judge(&geometry, group);
+            }
+        }
+    }
+
+    #[test]
+    fn the_operation_that_uses_a_group_first_makes_the_same() {
+        let geometry = Geometry::plan(200 << 30, &PlanOptions::default()).unwrap();
+        for group in [0, 1, 4, 100] {
+            let mut memory = Memory::new(geometry, [7; 16]);
+            for index in 0..GROUP_MAP_BLOCKS {
+                let want = Want::new(Kind::GroupMap, 0);
+                memory.run(|op| op.fresh(GROUP_MAP_AT + index, want, 0).map(drop)).unwrap();
+            }
+            memory.commit();
+            memory.run(|op| space::initialise(op, group)).unwrap();
+            let header = geometry.group_header(group);
+            let want = Want::new(Kind::Group, group.into());
+            let found = memory.run(|op| op.read(header, want)).unwrap();
+            let mut made = Block::zeroed();
+            initialise_group(&mut made, &geometry, group);
+            assert_eq!(found.bytes()[64..], made.bytes()[64..], "header of {group}");
+            for index in 0..geometry.bitmap_blocks() {
+                let bno = header + 1 + u64::from(index);
+                let found = memory.run(|op| op.read(bno, bitmap_want(group))).unwrap();
+                let mut made = Block::zeroed();
+                initialise_bitmap(&mut made, &geometry, group, index);
+                assert_eq!(found.bytes()[64..], made.bytes()[64..], "bitmap of {group}");
             }
         }
     }

@@ -26,6 +26,9 @@ pub const INCOMPAT: u64 = 0;
 /// Bytes of the label.
 pub const LABEL_LEN: usize = 64;
 
+/// The mark in `tuning` while a volume grows: a mount ends what is left to do.
+pub const TUNING_GROWING: u32 = 2;
+
 /// What the superblock is.
 pub const SUPER_WANT: Want = Want { kind: Kind::Super, owner: 0 };
 

@@ -106,7 +106,7 @@ impl Group {
             let word = (self.once[next as usize / 64] ^ flip) >> (next % 64);
             let ones = word.trailing_ones().min(64 - next % 64);
             next += ones;
-            if next % 64 != 0 || ones == 0 {
+            if !next.is_multiple_of(64) || ones == 0 {
                 break;
             }
         }

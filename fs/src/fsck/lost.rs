@@ -32,11 +32,10 @@ async fn candidates(c: &mut Check) -> Result<Vec<(u64, Rc<Block>)>, Gone> {
     let groups: Vec<u32> = c.groups.keys().copied().collect();
     for group in groups {
         for bno in nobodys(c, group).await? {
-            if let Some(block) = c.reader.raw(bno).await? {
-                if is_lost_inode(c, bno, &block) {
-                    found.push((bno, block));
-                }
-            }
+            let read = c.reader.raw(bno).await?;
+            found.extend(
+                read.filter(|block| is_lost_inode(c, bno, block)).map(|block| (bno, block)),
+            );
         }
     }
     Ok(found)

@@ -110,7 +110,8 @@ fn read_area(area: &[u8], says: Child) -> Result<Entries, &'static str> {
         let child = |at: usize| Child {
             bno: children[at].child.get(),
             level: level - 1,
-            lower: keys[at],
+            // The first child holds what is less than its key, too.
+            lower: if at == 0 { says.lower } else { keys[at] },
             upper: upper(at),
         };
         return Ok(Entries::Children((0..count).map(child).collect()));

@@ -22,7 +22,7 @@ pub use make::{
     symlink,
 };
 pub use rename::{RenameMode, Renamed, rename};
-pub use resolve::{SYMLINKS_MAX, resolve};
+pub use resolve::{SYMLINKS_MAX, resolve, resolve_parent};
 pub use unlink::{Removed, rmdir, unlink};
 
 use crate::dir::{self, Entry, Listing, check_name};

@@ -1,6 +1,7 @@
 //! Paths: walking from a directory along names, through symbolic links.
 
 use super::{directory, lookup, readlink};
+use crate::dir::check_name;
 use crate::format::MODE_LINK;
 use crate::inode::{self, InodeRef};
 use crate::store::{FsError, Op, Stop};
@@ -46,6 +47,25 @@ pub fn resolve(
         left.drain(..slashes);
     }
     Ok(at)
+}
+
+/// The directory that holds the last name of a path, and that name: for operations on names.
+/// Slashes at the end do not count.
+///
+/// # Errors
+/// [`FsError::Invalid`] for a path that ends in no name, such as "/" or "a/..".
+pub fn resolve_parent<'p>(
+    op: &Op<'_>,
+    root: InodeRef,
+    from: InodeRef,
+    path: &'p [u8],
+) -> Result<(InodeRef, &'p [u8]), Stop> {
+    let end = path.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
+    let path = &path[..end];
+    let start = path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+    let (above, name) = path.split_at(start);
+    check_name(name)?;
+    Ok((resolve(op, root, from, above, true)?, name))
 }
 
 /// A slash follows: what was found must be a directory.

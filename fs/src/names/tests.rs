@@ -34,6 +34,14 @@ impl Lab {
         self.run(|op| rename(op, from, old.as_bytes(), to, new.as_bytes(), mode))
     }
 
+    fn set_links(&mut self, at: InodeRef, links: u32) {
+        let set = |op: &mut Op<'_>| {
+            edit(op, at.ino)?.nlink = links.into();
+            Ok(())
+        };
+        self.run(set).unwrap();
+    }
+
     fn finish(&mut self) {
         let mut after = 0;
         while let Some(at) = self.run(|op| inode::next_orphan(op, 0, after)).unwrap() {
@@ -200,10 +208,10 @@ fn limits_and_flags() {
     let mut lab = Lab::new();
     let root = lab.root;
     let file = lab.create(root, "file");
-    lab.run(|op| Ok(edit(op, file.ino)?.nlink = LINKS_MAX.into())).unwrap();
+    lab.set_links(file, LINKS_MAX);
     assert_eq!(lab.run(|op| link(op, file, root, b"more")), Err(FsError::TooManyLinks));
     assert_eq!(lab.run(|op| lookup(op, root, b"more")), Err(FsError::NotFound));
-    lab.run(|op| Ok(edit(op, file.ino)?.nlink = 1.into())).unwrap();
+    lab.set_links(file, 1);
     let frozen = SetAttributes { flags: Some(FLAG_IMMUTABLE), ..SetAttributes::default() };
     lab.run(|op| set_attributes(op, file, frozen)).unwrap();
     assert_eq!(lab.unlink(root, "file"), Err(FsError::Immutable));

@@ -58,20 +58,34 @@ pub fn alloc_data(op: &mut Op<'_>, goal: Goal) -> Result<Run, Stop> {
 }
 
 fn alloc_in(op: &mut Op<'_>, group: u32, goal: Goal) -> Result<Option<Run>, Stop> {
-    group::prepare(op, group)?;
+    if !group::prepare(op, group, goal.len_min)? {
+        return Ok(None);
+    }
     if let Some(run) = alloc_from_bitmap(op, group, goal)? {
         return Ok(Some(run));
     }
-    if op.edits_len() > RECLAIM_EDITS_MAX || pending::reclaim(op, group, RECLAIM_RUNS)? == 0 {
+    if op.edits_len() > RECLAIM_EDITS_MAX || !may_reclaim(op, group, goal)? {
         return Ok(None);
     }
-    alloc_from_bitmap(op, group, goal)
+    match pending::reclaim(op, group, RECLAIM_RUNS)? {
+        0 => Ok(None),
+        _ => alloc_from_bitmap(op, group, goal),
+    }
+}
+
+/// True where pending blocks would make the difference.
+fn may_reclaim(op: &mut Op<'_>, group: u32, goal: Goal) -> Result<bool, Stop> {
+    let core = *GroupCore::of(&*group::header(op, group)?);
+    let room = u64::from(core.free.get()) + u64::from(core.pending_blocks.get());
+    let wanted = goal.len_min + u64::from(reserve(op, Kind::Inode));
+    Ok(core.pending_blocks.get() > 0 && room >= wanted)
 }
 
 fn alloc_from_bitmap(op: &mut Op<'_>, group: u32, goal: Goal) -> Result<Option<Run>, Stop> {
     let core = *GroupCore::of(&*group::header(op, group)?);
-    let usable = core.free.get().saturating_sub(reserve(op, Kind::Inode));
-    let max = goal.len_max.min(u64::from(usable)).min(BITS_PER_BLOCK);
+    let wanted = goal.len_max.min(BITS_PER_BLOCK);
+    let usable = group::usable(op, group, &core, reserve(op, Kind::Inode), wanted);
+    let max = wanted.min(usable);
     if max < goal.len_min {
         return Ok(None);
     }

@@ -6,7 +6,7 @@ use super::counts::count_blocks;
 use crate::format::{
     BITS_PER_BLOCK, BitmapHead, Bits, GROUP_MAP_AT, Geometry, GroupCore, Kind, bitmap_want, bits_in,
 };
-use crate::store::{Block, Damage, Op, Run, Stop, Want};
+use crate::store::{Block, Damage, OP_BLOCKS_MAX, Op, Run, Stop, Want};
 
 const BITS: u32 = BITS_PER_BLOCK as u32;
 /// Data begins after so much of a group, or more: what is before is for metadata first.
@@ -38,6 +38,19 @@ pub(super) fn header(op: &mut Op<'_>, group: u32) -> Result<Rc<Block>, Stop> {
     Ok(block)
 }
 
+/// Blocks of a group that an operation may take, which leaves `reserve` of them: what is free, but
+/// for what was freed and is not durable yet. Exact where that is fewer than `wanted`.
+pub(super) fn usable(op: &Op<'_>, group: u32, core: &GroupCore, reserve: u32, wanted: u64) -> u64 {
+    let free = u64::from(core.free.get().saturating_sub(reserve));
+    let at_least = free.saturating_sub(op.busy_blocks());
+    if at_least >= wanted {
+        return at_least;
+    }
+    let geometry = op.geometry();
+    let run = Run { start: geometry.group_start(group), len: geometry.group_len(group) };
+    free.saturating_sub(op.busy_blocks_within(run))
+}
+
 /// Changes the header of a group.
 pub(super) fn change(
     op: &mut Op<'_>,
@@ -64,18 +77,47 @@ pub fn is_initialised(op: &Op<'_>, group: u32) -> Result<bool, Stop> {
     Ok(Bits::of(&*op.read(bno, want)?).get(at))
 }
 
-/// Initialises a group that is not yet.
-pub(super) fn prepare(op: &mut Op<'_>, group: u32) -> Result<(), Stop> {
-    if is_initialised(op, group)? { Ok(()) } else { initialise(op, group) }
+/// Initialises a group that is not yet. False where it is of no use to the operation: it has no run
+/// of `len` blocks, or one operation does not initialise so many groups.
+pub(super) fn prepare(op: &mut Op<'_>, group: u32, len: u64) -> Result<bool, Stop> {
+    if is_initialised(op, group)? {
+        return Ok(true);
+    }
+    let geometry = op.geometry();
+    let needed = op.edits_len() + geometry.bitmap_blocks() as usize + 2 + OP_BLOCKS_MAX / 4;
+    let fits = op.edits_max == OP_BLOCKS_MAX || needed <= op.edits_max;
+    if !fits || longest_at_first(geometry, group) < len {
+        return Ok(false);
+    }
+    initialise(op, group)?;
+    Ok(true)
 }
 
-/// Writes header and bitmap of a group: everything is free but for what is reserved. The operation
-/// may edit as many blocks more as that takes.
+/// The longest run of a group in which nothing is allocated; no run crosses a bitmap block.
+fn longest_at_first(geometry: &Geometry, group: u32) -> u64 {
+    let start = geometry.group_start(group);
+    let mut free_from = 0;
+    let mut longest = 0;
+    let end = Run { start: start + geometry.group_len(group), len: 0 };
+    for run in geometry.reserved(group).into_iter().chain([end]) {
+        while free_from < run.start - start {
+            let border = (free_from / BITS_PER_BLOCK + 1) * BITS_PER_BLOCK;
+            let to = border.min(run.start - start);
+            longest = longest.max(to - free_from);
+            free_from = to;
+        }
+        free_from = run.start + run.len - start;
+    }
+    longest
+}
+
+/// Writes header and bitmap of a group: everything is free but for what is reserved. For the first
+/// group, the operation may edit as many blocks more as that takes.
 pub fn initialise(op: &mut Op<'_>, group: u32) -> Result<(), Stop> {
     let geometry = *op.geometry();
     let reserved = geometry.reserved(group);
     let blocks = geometry.group_len(group);
-    op.edits_max += geometry.bitmap_blocks() as usize + 2;
+    op.edits_max = OP_BLOCKS_MAX + 1 + geometry.bitmap_blocks() as usize;
     let mut free = 0;
     for index in 0..geometry.bitmap_blocks() {
         free += initialise_bitmap(op, &geometry, group, index, &reserved)?;

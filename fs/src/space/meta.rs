@@ -45,19 +45,21 @@ pub(super) fn reserve(op: &Op<'_>, kind: Kind) -> u32 {
 }
 
 fn alloc_in(op: &mut Op<'_>, group: u32, kind: Kind, near: u64) -> Result<Option<u64>, Stop> {
-    group::prepare(op, group)?;
+    if !group::prepare(op, group, 1)? {
+        return Ok(None);
+    }
     let header = group::header(op, group)?;
     let core = *GroupCore::of(&header);
     drop(header);
     let start = op.geometry().group_start(group);
     let near = near.checked_sub(start).filter(|bit| *bit < u64::from(core.blocks.get()));
     let near = near.filter(|bit| *bit > 0).map(|bit| bit as u32);
-    if core.pending_blocks.get() > 0 {
-        if let Some(bit) = pending::take(op, group, near.unwrap_or(0))? {
-            return Ok(Some(start + u64::from(bit)));
-        }
+    if core.pending_blocks.get() > 0
+        && let Some(bit) = pending::take(op, group, near.unwrap_or(0))?
+    {
+        return Ok(Some(start + u64::from(bit)));
     }
-    if core.free.get() <= reserve(op, kind) {
+    if group::usable(op, group, &core, reserve(op, kind), 1) == 0 {
         return Ok(None);
     }
     let chunk = core.inode_hint.get() & !(CHUNK - 1);

@@ -284,7 +284,7 @@ fn perform(bed: &mut Bed, deed: Deed) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
     fn every_block_is_accounted_for(deeds in prop::collection::vec(deed(), 1..80)) {
@@ -358,7 +358,7 @@ fn freed_metadata_is_metadata_again_at_once() {
 fn dinodes_lie_together_and_data_lies_apart() {
     let mut bed = Bed::new();
     let inodes: Vec<u64> = (0..64).map(|_| bed.alloc_meta(Kind::Inode, 0).unwrap()).collect();
-    assert!(inodes.windows(2).all(|two| two[1] == two[0] + 1) && inodes[0] % 64 == 0);
+    assert!(inodes.windows(2).all(|two| two[1] == two[0] + 1) && inodes[0].is_multiple_of(64));
     let leaf = bed.alloc_meta(META.kind, inodes[3]).unwrap();
     assert!(leaf > inodes[63]);
     let image = Goal { near: 0, len_min: 1, len_max: 256, align: 256 };
@@ -377,6 +377,18 @@ fn groups_are_initialised_when_they_are_needed() {
     assert!(ready(&mut bed, 0) && !ready(&mut bed, 1));
     bed.alloc_data(one(small().group_start(2))).unwrap();
     assert!(!ready(&mut bed, 1) && ready(&mut bed, 2));
+    bed.audit();
+}
+
+#[test]
+fn a_run_that_no_group_has_initialises_none() {
+    let mut bed = Bed::new();
+    bed.alloc_data(one(0)).unwrap();
+    let long = Goal { len_min: 2048, len_max: 2048, ..one(0) };
+    assert_eq!(bed.alloc_data(long), Err(FsError::NoSpace));
+    let longest = Goal { len_min: 2000, len_max: 2048, ..one(0) };
+    assert_eq!(bed.alloc_data(longest).unwrap().start / 2048, 1);
+    assert!(!bed.memory.run(|op| is_initialised(op, 2)).unwrap());
     bed.audit();
 }
 

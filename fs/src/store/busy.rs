@@ -16,6 +16,8 @@ use super::Run;
 pub(super) struct Busy {
     /// Every run that may not be used: start to length.
     runs: BTreeMap<u64, u64>,
+    /// Blocks of all of them.
+    blocks: u64,
     running: Vec<Run>,
     in_flight: Vec<Run>,
     to_discard: Vec<Run>,
@@ -26,6 +28,7 @@ pub(super) struct Busy {
 impl Busy {
     pub(super) fn free(&mut self, run: Run) {
         self.runs.insert(run.start, run.len);
+        self.blocks += run.len;
         self.running.push(run);
     }
 
@@ -47,8 +50,9 @@ impl Busy {
             self.to_discard.append(&mut self.in_flight);
             return;
         }
+        let (runs, blocks) = (&mut self.runs, &mut self.blocks);
         self.in_flight.drain(..).for_each(|run| {
-            self.runs.remove(&run.start);
+            *blocks -= runs.remove(&run.start).unwrap_or(0);
         });
     }
 
@@ -61,11 +65,20 @@ impl Busy {
         runs.iter().for_each(|run| {
             let was = self.runs.remove(&run.start);
             assert_eq!(was, Some(run.len), "what was discarded was out of use");
+            self.blocks -= run.len;
         });
     }
 
     /// Blocks that may not be used.
     pub(super) fn blocks(&self) -> u64 {
-        self.runs.values().sum()
+        self.blocks
+    }
+
+    /// Blocks of `run` that may not be used.
+    pub(super) fn blocks_within(&self, run: Run) -> u64 {
+        let end = run.start + run.len;
+        let before = self.runs.range(..end).rev().map(|(start, len)| (*start, start + len));
+        let inside = before.take_while(|(_, to)| *to > run.start);
+        inside.map(|(from, to)| to.min(end) - from.max(run.start)).sum()
     }
 }

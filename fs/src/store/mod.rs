@@ -259,6 +259,22 @@ impl Store {
         self.reading.contains_key(&bno)
     }
 
+    /// True while any block is being read.
+    pub fn is_reading_any(&self) -> bool {
+        !self.reading.is_empty()
+    }
+
+    /// A block was written by somebody else: what is in memory of it is old.
+    ///
+    /// # Panics
+    /// Where it is not durable in place.
+    pub fn changed_outside(&mut self, bno: u64) {
+        self.read_is_stale(bno);
+        if let Some(cached) = self.cache.remove(bno) {
+            assert!(cached.is_clean(), "nobody else writes what is changed here");
+        }
+    }
+
     /// The read of a block failed.
     pub fn abandon_read(&mut self, bno: u64) {
         self.reading.remove(&bno);

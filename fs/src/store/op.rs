@@ -198,6 +198,21 @@ impl<'a> Op<'a> {
         own.into_iter().chain(self.store.busy.first_within(run)).min()
     }
 
+    /// Blocks of the volume that were freed and may not be used for data yet.
+    pub(crate) fn busy_blocks(&self) -> u64 {
+        self.store.busy.blocks() + self.freed_data.iter().map(|run| run.len).sum::<u64>()
+    }
+
+    /// Those of them that lie within `run`.
+    pub(crate) fn busy_blocks_within(&self, run: Run) -> u64 {
+        let end = run.start + run.len;
+        let inside = |other: &Run| {
+            (other.start + other.len).min(end).saturating_sub(other.start.max(run.start))
+        };
+        let own: u64 = self.freed_data.iter().map(inside).sum();
+        own + self.store.busy.blocks_within(run)
+    }
+
     fn header(&self, bno: u64, want: Want, level: u16) -> Header {
         Header {
             magic: MAGIC.into(),

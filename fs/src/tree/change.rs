@@ -143,15 +143,22 @@ impl Tree {
         let keep = if appends { last } else { node.count / 2 };
         let bno = nodes.alloc(op, node.area.bno)?;
         let view = node.area.view(op, Some(node.level))?;
-        let key = match node.level {
-            0 => view.records()[keep].key,
-            _ => view.children()[keep].key,
+        let key = |at: usize| match node.level {
+            0 => view.records()[at].key,
+            _ => view.children()[at].key,
         };
+        let (first, middle) = (key(0), key(keep));
         self.node(bno).fresh(op, node.level)?.append(view.entries(keep..node.count));
         drop(view);
         node.area.edit(op)?.truncate(keep);
-        let child = TreeChild { key, child: bno.into() };
-        parent.area.edit(op)?.insert(parent.index + 1, child.as_bytes());
+        let mut parent_area = parent.area.edit(op)?;
+        if parent.index == 0 {
+            // The first child may hold lesser keys than its own, which must stay less than the next.
+            let child = TreeChild { key: first, child: node.area.bno.into() };
+            parent_area.set(0, child.as_bytes());
+        }
+        let child = TreeChild { key: middle, child: bno.into() };
+        parent_area.insert(parent.index + 1, child.as_bytes());
         Ok(())
     }
 

@@ -7,8 +7,9 @@
 mod bell;
 mod blocks;
 mod commit;
+mod directory;
+mod grow;
 mod heartbeat;
-mod inodes;
 mod mount;
 mod options;
 mod place;
@@ -30,13 +31,15 @@ use byway_engine::block::BlockDevice;
 use byway_engine::core::Core;
 use byway_engine::exec::Class;
 
+pub use directory::{Directory, Names};
 pub use heartbeat::{HEARTBEAT_NS, WATCH_NS, unused};
-pub use options::{COMMIT_INTERVAL_NS, FinishOrphans, MountError, MountOptions, Refusal};
+pub use options::{COMMIT_INTERVAL_NS, MountError, MountOptions, Refusal};
 pub use recover::Replayed;
 pub use shared::{Status, VolumeCounts};
 pub use sync::{AfterFlush, LocalFuture, SyncHook};
 
-use crate::format::{Geometry, Kind, SLOT_MOUNTED, SlotCore, Superblock};
+use crate::format::{Geometry, Kind, SLOT_MOUNTED, SLOTS, SlotCore, Superblock};
+use crate::inode::InodeRef;
 use crate::store::{CacheCounts, FsError, LockCounts, LockId, Mode, Op, Stop, Time, Want};
 use shared::Shared;
 
@@ -85,13 +88,10 @@ impl Volume {
                 let device = volume.disk().info().name.clone();
                 return Err(MountError { device, refusal: error.into() });
             }
-            let task = tasks::finish_orphans(Rc::clone(&volume.shared));
-            let name = volume.disk().info().name.clone();
-            core.spawn(Class::Background, "fs-orphans", async move {
-                if let Err(error) = task.await {
-                    tracing::warn!("{name}: orphans are left: {error}");
-                }
-            });
+            if volume.shared.options.finish_orphans {
+                let task = tasks::finish_orphans(Rc::clone(&volume.shared));
+                core.spawn(Class::Background, "fs-orphans", task);
+            }
         }
         Ok((volume, replayed))
     }
@@ -164,6 +164,18 @@ impl Volume {
         self.shared.place_all().await
     }
 
+    /// Lets the volume use all of a device that became longer; operations wait meanwhile. Gives the
+    /// blocks that it has then.
+    ///
+    /// # Errors
+    /// `Invalid` where the device is shorter than the volume, or too long for its groups.
+    pub async fn grow(&self) -> Result<u64, FsError> {
+        match self.shared.is_active() {
+            true => grow::grow(&self.shared).await,
+            false => Err(self.shared.reason()),
+        }
+    }
+
     /// Gives a glock down to `mode`: its blocks become durable in place, by one commit, the writes
     /// and one flush, and where it is not held at all any more, they leave the memory.
     pub async fn downgrade(&self, lock: LockId, mode: Mode) -> Result<(), FsError> {
@@ -210,10 +222,28 @@ impl Volume {
         self.shared.slot
     }
 
-    /// The root directory: its inode number and generation.
-    pub fn root(&self) -> (u64, u32) {
+    /// The root directory.
+    pub fn root(&self) -> InodeRef {
         let superblock = self.shared.superblock.borrow();
-        (superblock.root_ino, superblock.root_generation)
+        InodeRef { ino: superblock.root_ino, generation: superblock.root_generation }
+    }
+
+    /// An inode is in use: it stays when its last name goes, until [`Volume::close_inode`].
+    pub fn open_inode(&self, ino: u64) {
+        self.shared.store.borrow_mut().open_inode(ino);
+    }
+
+    /// Ends one use of an inode; after the last one, an inode without names is freed in the
+    /// background.
+    pub fn close_inode(&self, ino: u64) {
+        if self.shared.store.borrow_mut().close_inode(ino) {
+            self.finish_orphans();
+        }
+    }
+
+    /// Operations left orphans: they are finished in the background.
+    pub fn finish_orphans(&self) {
+        self.shared.orphan_signal.raise();
     }
 
     /// Nanoseconds since 1970, as operations stamp them.
@@ -255,7 +285,7 @@ impl Volume {
 /// Blocks and inodes in use: the sum over the slots.
 fn slot_counts(op: &mut Op<'_>) -> Result<(i64, i64), Stop> {
     let (mut blocks, mut inodes) = (0_i64, 0_i64);
-    for slot in 0..op.geometry().journals {
+    for slot in 0..SLOTS {
         let want = Want::new(Kind::Slot, u64::from(slot));
         let block = op.read(op.geometry().slot_block(slot), want)?;
         let core = SlotCore::of(&block);

@@ -20,9 +20,9 @@ use super::options::{MountError, Refusal};
 use super::recover::{Found, Replayed, journals, replay};
 use super::ring::Ring;
 use super::shared::{Shared, Status, VolumeCounts, epoch};
-use super::{MountOptions, commit, place, tasks};
+use super::{MountOptions, commit, grow, place, tasks};
 use crate::format::{
-    Access, BACKUPS_AT, BLOCK_LEN, Kind, SUPER_AT, SlotCore, SuperError, Superblock,
+    Access, BACKUPS_AT, BLOCK_LEN, Kind, SUPER_AT, SlotCore, SuperError, Superblock, TUNING_GROWING,
 };
 use crate::journal::Head;
 use crate::store::{Block, Store, Want};
@@ -70,17 +70,21 @@ async fn for_writing(
     device: Arc<dyn BlockDevice>,
     options: MountOptions,
 ) -> Result<(Rc<Shared>, Replayed), Refusal> {
-    let superblock = superblock(disk, &options).await?;
+    let mut superblock = superblock(disk, &options).await?;
     match superblock.access() {
         Access::ReadWrite if disk.info().read_only => return Err(Refusal::ReadOnlyDevice),
         Access::ReadWrite => {}
         Access::ReadOnly(bits) => return Err(Refusal::WriteFeatures(bits)),
+        Access::HalfTuned if superblock.tuning == TUNING_GROWING => {}
         Access::HalfTuned => return Err(Refusal::HalfTuned),
     }
     let beats = unused(disk, &superblock, &options).await?;
     let mut found = journals(disk, &superblock.uuid, &superblock.geometry).await?;
     let replayed = replay_all(disk, &mut found, &superblock, &options).await?;
     let clock = found.iter().map(|found| found.head.clock).max().unwrap_or(0);
+    if superblock.tuning == TUNING_GROWING {
+        grow::finish(disk, &mut superblock, clock).await?;
+    }
     let mine = take_slot(&found, &options)?;
     let beat = beats.iter().find(|beat| beat.slot == mine.place.slot);
     let incarnation = mine.incarnation.max(beat.map_or(0, |beat| beat.incarnation)) + 1;
@@ -227,11 +231,13 @@ fn shared(
         goal: Cell::new(0),
         commit_signal: Signal::default(),
         place_signal: Signal::default(),
+        orphan_signal: Signal::default(),
         is_placing: Cell::new(false),
         commit_pipe: RefCell::new(None),
         place_pipe: RefCell::new(None),
         hooks: RefCell::default(),
         needs_fsck: Cell::new(false),
+        is_frozen: Cell::new(false),
         beats: Cell::new(0),
         is_beating: Cell::new(false),
         counts: Cell::new(VolumeCounts::default()),

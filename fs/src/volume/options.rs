@@ -5,13 +5,10 @@ use std::fmt;
 use byway_engine::error::{IoError, SetupError};
 
 use crate::format::BLOCK_LEN;
-use crate::store::{CACHE_BLOCKS_DEFAULT, Damage, FsError, Mutation, Op, Stop};
+use crate::store::{CACHE_BLOCKS_DEFAULT, Damage, FsError, Mutation};
 
 /// How often everything is made durable where nobody asks for it, in nanoseconds.
 pub const COMMIT_INTERVAL_NS: u64 = 5_000_000_000;
-
-/// One bounded step at the orphans of this slot; true where there is more to do.
-pub type FinishOrphans = fn(&mut Op<'_>) -> Result<bool, Stop>;
 
 /// How a volume is to be mounted.
 #[derive(Clone)]
@@ -33,8 +30,8 @@ pub struct MountOptions {
     pub cache_blocks_max: usize,
     /// The name of this host, for people who find the volume in use.
     pub host: String,
-    /// Finishes what a crash left half removed: at the mount, and in the background.
-    pub finish_orphans: Option<FinishOrphans>,
+    /// Finishes, in the background, what is half removed.
+    pub finish_orphans: bool,
     /// A rule that is broken on purpose.
     pub mutation: Mutation,
 }
@@ -50,7 +47,7 @@ impl Default for MountOptions {
             discard: false,
             cache_blocks_max: CACHE_BLOCKS_DEFAULT,
             host: String::new(),
-            finish_orphans: None,
+            finish_orphans: true,
             mutation: Mutation::None,
         }
     }
@@ -188,6 +185,18 @@ impl fmt::Display for MountError {
 }
 
 impl std::error::Error for MountError {}
+
+impl Refusal {
+    /// What it is for a volume that is mounted.
+    pub(super) fn into_error(self) -> FsError {
+        match self {
+            Refusal::Damaged(damage) => FsError::Damaged(damage),
+            Refusal::Io(error) => FsError::Io(error),
+            Refusal::Failed(error) => error,
+            _ => FsError::ReadOnly,
+        }
+    }
+}
 
 impl From<Box<IoError>> for Refusal {
     fn from(error: Box<IoError>) -> Refusal {

@@ -10,6 +10,9 @@ pub(super) async fn run<T>(
     mut operation: impl FnMut(&mut Op<'_>) -> Result<T, Stop>,
 ) -> Result<T, FsError> {
     loop {
+        if shared.is_frozen.get() {
+            shared.bell.until(|| !shared.is_frozen.get()).await;
+        }
         let now = shared.now();
         let outcome = shared.store.borrow_mut().run(now, &mut operation);
         match outcome {
@@ -30,6 +33,9 @@ pub(super) fn try_run<T>(
     shared: &Shared,
     operation: impl FnMut(&mut Op<'_>) -> Result<T, Stop>,
 ) -> Option<Result<T, FsError>> {
+    if shared.is_frozen.get() {
+        return None;
+    }
     let outcome = shared.store.borrow_mut().run(shared.now(), operation);
     match outcome {
         Ok(outcome) => {

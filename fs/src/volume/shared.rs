@@ -69,12 +69,15 @@ pub(super) struct Shared {
     pub(super) goal: Cell<u64>,
     pub(super) commit_signal: Signal,
     pub(super) place_signal: Signal,
+    pub(super) orphan_signal: Signal,
     /// A round of writing in place is under way.
     pub(super) is_placing: Cell<bool>,
     pub(super) commit_pipe: RefCell<Option<Pipe>>,
     pub(super) place_pipe: RefCell<Option<Pipe>>,
     pub(super) hooks: RefCell<Vec<Rc<dyn SyncHook>>>,
     pub(super) needs_fsck: Cell<bool>,
+    /// Operations wait: something outside of them changes.
+    pub(super) is_frozen: Cell<bool>,
     /// The number of the newest heartbeat.
     pub(super) beats: Cell<u64>,
     /// A heartbeat is being written.
@@ -143,6 +146,7 @@ impl Shared {
     pub(super) fn wake_all(&self) {
         self.commit_signal.raise();
         self.place_signal.raise();
+        self.orphan_signal.raise();
         self.bell.ring();
     }
 

@@ -50,8 +50,8 @@ pub(crate) struct Worker {
 impl Worker {
     /// On a volume without names.
     pub(crate) fn new(volume: Volume, rng: Rng) -> Worker {
-        let (ino, generation) = volume.root();
-        Worker { volume, root: InodeRef { ino, generation }, rng, model: Model::default() }
+        let root = volume.root();
+        Worker { volume, root, rng, model: Model::default() }
     }
 
     fn some_dir(&mut self) -> InodeRef {
@@ -113,13 +113,11 @@ impl Worker {
     }
 
     async fn finish(&mut self, orphan: bool, at: InodeRef) -> Result<(), FsError> {
-        let slot = self.volume.slot();
-        while orphan {
-            let step = self.volume.run(|op| inode::finish_step(op, slot, at)).await?;
-            if step != Finish::More {
-                break;
-            }
+        if !orphan {
+            return Ok(());
         }
+        let slot = self.volume.slot();
+        while self.volume.run(|op| inode::finish_step(op, slot, at)).await? == Finish::More {}
         Ok(())
     }
 

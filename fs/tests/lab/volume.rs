@@ -69,13 +69,13 @@ impl Volume {
     /// Makes a file.
     pub(crate) fn file(&mut self, dir: InodeRef, name: &str) -> InodeRef {
         let new = New { mode: 0o644, ..New::default() };
-        self.run(|op| names::create(op, dir, name.as_bytes(), new, true)).unwrap().at
+        self.run(|op| names::create(op, dir, name.as_bytes(), new, true)).expect("room for it").at
     }
 
     /// Makes a directory.
     pub(crate) fn dir(&mut self, dir: InodeRef, name: &str) -> InodeRef {
         let new = New { mode: 0o755, ..New::default() };
-        self.run(|op| names::mkdir(op, dir, name.as_bytes(), new)).unwrap()
+        self.run(|op| names::mkdir(op, dir, name.as_bytes(), new)).expect("room for it")
     }
 
     /// Gives a file blocks of data, each in an extent of its own.
@@ -86,7 +86,7 @@ impl Volume {
                 let run = space::alloc_data(op, goal)?;
                 extents::insert(op, file.ino, at * 2, run, 0)
             })
-            .unwrap();
+            .expect("room for it");
         }
     }
 
@@ -94,7 +94,10 @@ impl Volume {
     pub(crate) fn clone_extents(&mut self, from: InodeRef, to: InodeRef) {
         let mut next = 0;
         loop {
-            match self.run(|op| extents::share_step(op, from.ino, to.ino, next)).unwrap() {
+            match self
+                .run(|op| extents::share_step(op, from.ino, to.ino, next))
+                .expect("room for it")
+            {
                 extents::Step::Done => return,
                 extents::Step::More { next: more } => next = more,
             }
@@ -104,18 +107,16 @@ impl Volume {
     /// Sets an extended attribute.
     pub(crate) fn set_xattr(&mut self, at: InodeRef, name: &str, value: &[u8]) {
         let flags = xattr::SetMode::Any;
-        self.run(|op| xattr::set(op, at, name.as_bytes(), value, flags)).unwrap();
+        self.run(|op| xattr::set(op, at, name.as_bytes(), value, flags)).expect("room for it");
     }
 
     /// Removes a name, and all that it was the last name of.
     pub(crate) fn unlink(&mut self, dir: InodeRef, name: &str) {
-        let removed = self.run(|op| names::unlink(op, dir, name.as_bytes())).unwrap();
+        let removed = self.run(|op| names::unlink(op, dir, name.as_bytes())).expect("room for it");
         let slot = 0;
-        while removed.orphan {
-            match self.run(|op| finish_step(op, slot, removed.at)).unwrap() {
-                Finish::More => {}
-                _ => return,
-            }
+        if removed.orphan {
+            let mut step = |op: &mut Op<'_>| finish_step(op, slot, removed.at);
+            while self.run(&mut step).expect("room for it") == Finish::More {}
         }
     }
 }

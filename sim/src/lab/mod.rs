@@ -40,6 +40,9 @@ pub(crate) struct Lab {
     pub(crate) failed: Cell<u64>,
     /// The target is to stop in order and to start again.
     pub(crate) asks_to_stop: Cell<bool>,
+    /// The clients that are here ask for nothing, and the server has nothing of what they asked.
+    pub(crate) is_idle: Cell<bool>,
+    pub(crate) server_is_idle: Cell<bool>,
     /// The clients are gone: the server is to end.
     pub(crate) is_over: Cell<bool>,
     /// The server has ended, and was looked at.
@@ -68,6 +71,8 @@ impl Lab {
             operations: Cell::new(0),
             failed: Cell::new(0),
             asks_to_stop: Cell::new(false),
+            is_idle: Cell::new(false),
+            server_is_idle: Cell::new(false),
             is_over: Cell::new(false),
             server_ended: Cell::new(false),
             vouched: 0..cells,
@@ -98,6 +103,11 @@ impl Lab {
         self.versions.get()
     }
 
+    /// The host that has a channel.
+    pub(crate) fn host(&self, channel: usize) -> usize {
+        usize::from(self.guest == Some(channel))
+    }
+
     /// Losses of the cache so far.
     pub(crate) fn losses(&self) -> usize {
         self.losses.borrow().len()
@@ -106,6 +116,7 @@ impl Lab {
     /// The disk loses its power at `at_ns` and gets it back.
     pub(crate) fn lose_cache(&self, at_ns: u64) {
         self.disk.power_loss();
+        self.witness.forget_unstable(None);
         let mut model = self.model.borrow_mut();
         let flushed = self.witness.last_flush_ns().map_or(0, |ns| self.tick_at(ns));
         let first_lost = model.cache_lost(&self.vouched, flushed).unwrap_or(Tick::MAX);
@@ -128,6 +139,7 @@ impl Lab {
     /// A flush of a channel failed: what was written before is in doubt, as far as that is told.
     pub(crate) fn flush_failed(&self, channel: usize) {
         let now = self.model.borrow_mut().now();
+        self.witness.forget_unstable(Some(self.host(channel)));
         self.told.borrow_mut().push((channel, now));
     }
 

@@ -27,7 +27,17 @@ struct Log {
     flushed_ns: Vec<u64>,
     /// When the last of those flushes began that are done, in nanoseconds.
     last_flush_ns: Option<u64>,
+    /// Writes that no flush has covered since the disk was done with them.
+    unstable: BTreeMap<u64, Unstable>,
     finding: Option<String>,
+}
+
+/// A write that the disk has in its cache.
+struct Unstable {
+    /// When the disk was done with it, in nanoseconds.
+    done_ns: u64,
+    /// The host that was told that it went well.
+    told: Option<usize>,
 }
 
 /// Sees what the target does to its disk.
@@ -56,6 +66,34 @@ impl Witness {
             let words = format!("version {version} is handed back while it is executed");
             log.finding.get_or_insert(words);
         }
+    }
+
+    /// A host was told that a write without FUA went well.
+    pub(crate) fn acknowledged(&self, version: u64, host: usize) {
+        if let Some(write) = self.log().unstable.get_mut(&version) {
+            write.told = Some(host);
+        }
+    }
+
+    /// Writes that a host was told of, and that its next flush is to make stable.
+    pub(crate) fn unstable_of(&self, host: usize) -> Vec<u64> {
+        let log = self.log();
+        let own = log.unstable.iter().filter(|(_, write)| write.told == Some(host));
+        own.map(|(version, _)| *version).collect()
+    }
+
+    /// A flush went well that these writes came before: a flush of the disk has covered them.
+    pub(crate) fn must_be_stable(&self, versions: &[u64]) {
+        let mut log = self.log();
+        if let Some(version) = versions.iter().find(|version| log.unstable.contains_key(version)) {
+            let words = format!("a flush went well over version {version}, which is not stable");
+            log.finding.get_or_insert(words);
+        }
+    }
+
+    /// The writes are gone with the cache, or a host knows that they may be.
+    pub(crate) fn forget_unstable(&self, of: Option<usize>) {
+        self.log().unstable.retain(|_, write| of.is_some() && write.told != of);
     }
 
     /// The target is gone, and with it what it had in execution.
@@ -128,6 +166,7 @@ struct Pending {
     tag: u64,
     op: Op,
     began_ns: u64,
+    fua: bool,
     write: Option<(u64, u64)>,
 }
 
@@ -141,9 +180,9 @@ struct Sight {
 
 impl Channel for Sight {
     fn submit(&mut self, mut io: Io) -> Result<(), Io> {
-        let (tag, op, write) = (io.tag, io.op, self.witness.write_of(&io));
+        let (tag, op, fua, write) = (io.tag, io.op, io.fua, self.witness.write_of(&io));
         let began_ns = self.core.now();
-        let Ok(own) = self.pending.insert(Pending { tag, op, began_ns, write }) else {
+        let Ok(own) = self.pending.insert(Pending { tag, op, began_ns, fua, write }) else {
             return Err(io);
         };
         io.tag = u64::from(own);
@@ -171,8 +210,13 @@ impl Channel for Sight {
             let mut log = self.witness.log();
             if let Some(write) = pending.write {
                 log.executing.remove(&write);
+                if completion.result.is_ok() && !pending.fua {
+                    let unstable = Unstable { done_ns: self.core.now(), told: None };
+                    log.unstable.insert(write.0, unstable);
+                }
             }
             if pending.op == Op::Flush && completion.result.is_ok() {
+                log.unstable.retain(|_, write| write.done_ns > pending.began_ns);
                 log.flushed_ns.push(self.core.now());
                 log.last_flush_ns = log.last_flush_ns.max(Some(pending.began_ns));
             }

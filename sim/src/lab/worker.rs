@@ -198,6 +198,9 @@ impl Desk {
         let io = Io { fua, ..Io::write(self.offset(places.start), lease) };
         let result = self.disk.submit(io).await.result;
         self.lab.witness.over(version);
+        if result.is_ok() && !fua {
+            self.lab.witness.acknowledged(version, self.lab.host(self.channel));
+        }
         self.settle(&changes, result.map(drop), fua);
     }
 
@@ -227,8 +230,10 @@ impl Desk {
     /// Flushes and judges; false where the device failed.
     pub(crate) async fn flush(&self) -> bool {
         let (began, began_ns) = (self.lab.model.borrow_mut().now(), self.core.now());
+        let earlier = self.lab.witness.unstable_of(self.lab.host(self.channel));
         match self.disk.flush().await {
             Ok(()) => {
+                self.lab.witness.must_be_stable(&earlier);
                 self.lab.flush_went_well(self.channel, began, began_ns);
                 true
             }

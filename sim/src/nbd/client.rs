@@ -26,6 +26,8 @@ pub(super) const GUEST_CHANNEL: usize = 9;
 const RECONNECT_NS: u64 = 20_000 * MS;
 /// How long a request may take, in nanoseconds.
 const PATIENCE_NS: u64 = RECONNECT_NS + 40_000 * MS;
+/// How long a request takes at most where nothing goes wrong, in nanoseconds.
+const CALM_NS: u64 = 15_000 * MS;
 /// The pause between two attempts to open the export, in nanoseconds.
 const PAUSE_NS: u64 = 100 * MS;
 
@@ -35,7 +37,7 @@ pub(super) fn draw_config(address: Address, rng: &mut Rng, mutation: NbdMutation
         depth: rng.pick(&[1, 4, 128]),
         reconnect_ns: RECONNECT_NS,
         mutation: match mutation {
-            NbdMutation::None => None,
+            NbdMutation::None | NbdMutation::Server(_) => None,
             NbdMutation::ReplayUnsure => Some(Mutation::ReplayUnsure),
             NbdMutation::LossUntold => Some(Mutation::LossUntold),
         },
@@ -72,8 +74,29 @@ impl Client {
         }
         core.sleep_until(TROUBLE_NS).await;
         settle_down(&core, &desks, &self.lab).await;
+        self.calm(&core, &desks).await;
         drop((desks, device));
         self.leave(&core).await;
+    }
+
+    /// In calm a request takes no longer than disk and network do: a client that has to wait for an
+    /// answer that never comes takes the connection for lost only after its silence. While nothing is
+    /// asked, the server has nothing of what was.
+    async fn calm(&self, core: &Rc<Core>, desks: &[Rc<Desk>]) {
+        for desk in desks {
+            for place in 0..CELLS {
+                let began_ns = core.now();
+                desk.read(place..place + 1).await;
+                let took_ns = core.now() - began_ns;
+                if took_ns > CALM_NS {
+                    self.lab.fail(format!("a request took {took_ns} ns in calm"));
+                }
+            }
+        }
+        self.lab.is_idle.set(true);
+        while !self.lab.server_is_idle.get() && !self.lab.has_failed() {
+            core.sleep(PAUSE_NS).await;
+        }
     }
 
     fn workers(&mut self, core: &Rc<Core>, desks: &[Rc<Desk>]) -> Vec<Worker> {

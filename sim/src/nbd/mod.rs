@@ -11,6 +11,7 @@ mod server;
 mod story;
 mod trouble;
 
+pub use byway_export::nbd::Mutation as ServerMutation;
 pub(crate) use story::run;
 
 /// A rule that client or server breaks on purpose, so that the checkers can prove that they notice.
@@ -23,9 +24,19 @@ pub enum NbdMutation {
     ReplayUnsure,
     /// The client does not tell that the server may have lost its cache.
     LossUntold,
+    /// The server breaks one of its rules.
+    Server(ServerMutation),
 }
 
 impl NbdMutation {
     /// Every mutation that breaks something.
-    pub const ALL: [NbdMutation; 2] = [NbdMutation::ReplayUnsure, NbdMutation::LossUntold];
+    pub const ALL: [NbdMutation; 7] = [
+        NbdMutation::ReplayUnsure,
+        NbdMutation::LossUntold,
+        NbdMutation::Server(ServerMutation::WriteEarly),
+        NbdMutation::Server(ServerMutation::FlushEarly),
+        NbdMutation::Server(ServerMutation::RequestLost),
+        NbdMutation::Server(ServerMutation::SlotLeaked),
+        NbdMutation::Server(ServerMutation::ConnectionLeaked),
+    ];
 }

@@ -10,6 +10,7 @@ use byway_export::nbd::{
     ExportConfig, ListenOn, Server, ServerConfig, ServerHandle, ServerLimits, ServerStats,
 };
 
+use super::{NbdMutation, ServerMutation};
 use crate::lab::Lab;
 use crate::lab::look::arena_is_whole;
 
@@ -27,10 +28,11 @@ pub(super) struct Setup {
     pub(super) address: Address,
     pub(super) multi_conn: bool,
     pub(super) limits: ServerLimits,
+    pub(super) mutation: Option<ServerMutation>,
 }
 
 impl Setup {
-    pub(super) fn draw(address: Address, rng: &mut Rng) -> Setup {
+    pub(super) fn draw(address: Address, rng: &mut Rng, mutation: NbdMutation) -> Setup {
         let limits = ServerLimits {
             requests_max: rng.pick(&[1, 2, 16, 256]),
             connection_bytes_max: rng.pick(&[512, 16 << 10, 64 << 20]),
@@ -39,7 +41,11 @@ impl Setup {
             drain_ns: rng.pick(&[50, 1_000, 5_000]) * MS,
             ..ServerLimits::default()
         };
-        Setup { address, multi_conn: rng.chance(PPM * 3 / 4), limits }
+        let mutation = match mutation {
+            NbdMutation::Server(mutation) => Some(mutation),
+            _ => None,
+        };
+        Setup { address, multi_conn: rng.chance(PPM * 3 / 4), limits, mutation }
     }
 
     /// One life of the host: the server stops and starts again where it is asked to, until all is
@@ -52,6 +58,9 @@ impl Setup {
             };
             while !lab.asks_to_stop.take() && !lab.is_over.get() {
                 core.sleep(LOOK_NS).await;
+                if lab.is_idle.take() {
+                    idle(&core, &lab, &server).await;
+                }
             }
             if lab.is_over.get() {
                 return self.end(&core, &lab, server).await;
@@ -66,9 +75,9 @@ impl Setup {
             listeners: vec![ListenOn::Address(self.address.clone())],
             exports: vec![ExportConfig { multi_conn: self.multi_conn, ..export }],
             limits: self.limits,
-            tls: None,
+            ..ServerConfig::default()
         };
-        Server::start(core, config).map_err(|error| error.to_string())
+        Server::start_broken(core, config, self.mutation).map_err(|error| error.to_string())
     }
 
     /// The clients are gone: nothing of them is left, and the server gives back what it took itself.
@@ -86,6 +95,19 @@ impl Setup {
         }
         lab.server_ended.set(true);
     }
+}
+
+/// The clients that are here ask for nothing: requests of those that are gone end soon.
+async fn idle(core: &Rc<Core>, lab: &Rc<Lab>, server: &ServerHandle) {
+    let deadline = core.now() + LEAVE_NS;
+    let is_idle = || server.stats().connections.iter().all(|connection| connection.requests == 0);
+    while !is_idle() && core.now() < deadline {
+        core.sleep(LOOK_NS).await;
+    }
+    if !is_idle() {
+        lab.fail(format!("nobody asks, and the server has still: {:?}", server.stats()));
+    }
+    lab.server_is_idle.set(true);
 }
 
 fn is_quiet(stats: &ServerStats) -> bool {

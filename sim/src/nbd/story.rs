@@ -111,7 +111,7 @@ fn scene(
         ..DiskConfig::default()
     });
     let address = world.address(server, PORT);
-    let setup = Setup::draw(address.clone(), rng);
+    let setup = Setup::draw(address.clone(), rng, mutation);
     let mut lab = Lab::new(seed, disk, cell_len, CELLS);
     (lab.vouched, lab.guest) = (CLIENT_CELLS, Some(GUEST_CHANNEL));
     let lab = Rc::new(lab);

@@ -1,15 +1,20 @@
-//! What a running daemon tells of itself.
+//! What a running daemon tells of itself: each core tells its part, and the parts are added up.
 
 use byway::daemon::status::{
-    ConnectionStatus, DaemonStatus, ExportStatus, ReactorStatus, TargetStatus,
+    ConnectionStatus, CoreStatus, DaemonStatus, ExportStatus, TargetStatus,
 };
-use byway_export::iscsi::TargetHandle;
+use byway_engine::core::{CoreCounters, within};
 use byway_export::nbd::{ExportStats, ServerStats};
+use futures_util::future::join_all;
 
 use super::house::House;
+use crate::cli::crew::{CoreFacts, GroupId, TargetFacts};
+
+/// How long a core may take to tell its part, in nanoseconds; without it, the others' is told.
+const ANSWER_NS: u64 = 1_000_000_000;
 
 /// Everything, at this moment.
-pub(super) fn status(house: &House) -> DaemonStatus {
+pub(super) async fn status(house: &House) -> DaemonStatus {
     for (export, device) in house.devices.borrow().iter() {
         if let Err(error) = device.rescan() {
             tracing::warn!(export, %error, "cannot ask for the size");
@@ -19,43 +24,89 @@ pub(super) fn status(house: &House) -> DaemonStatus {
         version: env!("CARGO_PKG_VERSION").into(),
         pid: std::process::id(),
         uptime_ns: house.core.now() - house.started_ns,
-        targets: house.targets.iter().map(|(name, target)| of_target(name, target)).collect(),
-        reactor: reactor(house),
         ..DaemonStatus::default()
     };
-    for server in house.servers.borrow().iter() {
-        let stats = server.handle.stats();
-        let addresses: Vec<_> = server.handle.addresses().iter().map(ToString::to_string).collect();
+    let parts = parts(house).await;
+    let processors = house.config.borrow().daemon.cores.value.clone();
+    for (number, part) in parts.iter().enumerate() {
+        let processor = processors.get(number).copied();
+        let mut core = CoreStatus { number, processor, ..CoreStatus::default() };
+        if let Some(facts) = part {
+            core.answers = true;
+            count(&mut core, &facts.counters);
+            add_servers(&mut status, &mut core, house, facts);
+            status.targets.extend(facts.targets.iter().map(|target| of_target(target, number)));
+        }
+        status.cores.push(core);
+    }
+    order(&mut status, house);
+    status
+}
+
+/// What each core tells; nothing of one that does not answer in time.
+async fn parts(house: &House) -> Vec<Option<CoreFacts>> {
+    let deadline = house.core.now() + ANSWER_NS;
+    let ask = |number| async move {
+        let asked = house.crew.ask(number, |station| async move { station.facts() });
+        let told = within(&house.core, deadline, asked).await.flatten();
+        if told.is_none() {
+            tracing::warn!(number, "a core does not answer");
+        }
+        told
+    };
+    join_all((0..house.crew.len()).map(ask)).await
+}
+
+/// Exports and targets as the configuration has them, whichever core tells of them first.
+fn order(status: &mut DaemonStatus, house: &House) {
+    let config = house.config.borrow();
+    let names: Vec<_> = config.targets.iter().map(|target| &target.name).collect();
+    status.targets.sort_by_key(|target| names.iter().position(|name| **name == target.name));
+}
+
+/// The same as JSON.
+pub(super) fn json(status: &DaemonStatus) -> String {
+    serde_json::to_string(status).expect("a status is numbers and text")
+}
+
+fn add_servers(status: &mut DaemonStatus, core: &mut CoreStatus, house: &House, facts: &CoreFacts) {
+    for (id, stats) in &facts.servers {
         for export in &stats.exports {
-            add_export(&mut status.exports, house, export, &addresses, &stats);
+            let one = known(&mut status.exports, house, export);
+            add_export(one, export, stats);
+            if core.number == 0 {
+                one.addresses.extend(addresses(house, *id));
+            }
+            core.requests += export.counts.requests;
         }
         status.accepted += stats.accepted;
         status.turned_away += stats.turned_away;
-        status.connections.extend(stats.connections.into_iter().map(|one| ConnectionStatus {
-            export: one.export,
-            peer: one.peer,
+        core.connections += u64::from(stats.served);
+        let of_core = |one: &byway_export::nbd::ConnectionStats| ConnectionStatus {
+            export: one.export.clone(),
+            peer: one.peer.clone(),
+            core: core.number,
             in_flight: one.requests.into(),
             held_bytes: one.held_bytes,
             requests: one.counts.requests,
             errors: one.counts.errors,
-        }));
+        };
+        status.connections.extend(stats.connections.iter().map(of_core));
     }
-    status
 }
 
-/// The same as JSON.
-pub(super) fn json(house: &House) -> String {
-    serde_json::to_string(&status(house)).expect("a status is numbers and text")
+fn addresses(house: &House, id: GroupId) -> Vec<String> {
+    let servers = house.servers.borrow();
+    let server = servers.iter().find(|server| server.id == id);
+    server.map_or_else(Vec::new, |one| one.addresses.iter().map(ToString::to_string).collect())
 }
 
-/// An export that several servers serve is one export.
-fn add_export(
-    all: &mut Vec<ExportStatus>,
+/// An export that several servers and cores serve is one export.
+fn known<'a>(
+    all: &'a mut Vec<ExportStatus>,
     house: &House,
     export: &ExportStats,
-    addresses: &[String],
-    stats: &ServerStats,
-) {
+) -> &'a mut ExportStatus {
     let known = all.iter().position(|one| one.name == export.name);
     let at = known.unwrap_or_else(|| {
         all.push(ExportStatus {
@@ -68,8 +119,11 @@ fn add_export(
         });
         all.len() - 1
     });
-    let (one, counts) = (&mut all[at], &export.counts);
-    one.addresses.extend_from_slice(addresses);
+    &mut all[at]
+}
+
+fn add_export(one: &mut ExportStatus, export: &ExportStats, stats: &ServerStats) {
+    let counts = &export.counts;
     one.connections += export.connections as u64;
     one.has_right |= export.has_right;
     one.requests += counts.requests;
@@ -84,13 +138,14 @@ fn add_export(
     one.in_flight += own.map(|connection| u64::from(connection.requests)).sum::<u64>();
 }
 
-fn of_target(name: &str, target: &TargetHandle) -> TargetStatus {
+fn of_target(target: &TargetFacts, core: usize) -> TargetStatus {
     let mut status = TargetStatus {
-        name: name.to_owned(),
-        addresses: target.addresses().iter().map(ToString::to_string).collect(),
+        name: target.name.clone(),
+        addresses: target.addresses.iter().map(ToString::to_string).collect(),
+        core,
         ..TargetStatus::default()
     };
-    for session in target.sessions() {
+    for session in &target.sessions {
         status.sessions += 1;
         status.commands += session.counts.commands;
         status.errors += session.counts.failed;
@@ -101,14 +156,11 @@ fn of_target(name: &str, target: &TargetHandle) -> TargetStatus {
     status
 }
 
-fn reactor(house: &House) -> ReactorStatus {
-    let counters = house.core.counters();
-    ReactorStatus {
-        turns: counters.turns,
-        syscalls: counters.syscalls,
-        polls_hit: counters.polls_hit,
-        polls_empty: counters.polls_empty,
-        sleeps: counters.sleeps,
-        task_polls: counters.task_polls,
-    }
+fn count(core: &mut CoreStatus, counters: &CoreCounters) {
+    core.turns = counters.turns;
+    core.syscalls = counters.syscalls;
+    core.polls_hit = counters.polls_hit;
+    core.polls_empty = counters.polls_empty;
+    core.sleeps = counters.sleeps;
+    core.task_polls = counters.task_polls;
 }

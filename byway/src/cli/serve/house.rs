@@ -7,28 +7,29 @@ use std::os::unix::fs::PermissionsExt;
 use std::rc::Rc;
 
 use byway::daemon::activation::Inherited;
-use byway::daemon::config::Config;
+use byway::daemon::config::{Config, TlsMode};
 use byway::daemon::http::{Page, Server};
-use byway::daemon::status::{METRICS_PATH, METRICS_TYPE, STATUS_PATH};
+use byway::daemon::status::{DaemonStatus, METRICS_PATH, METRICS_TYPE, STATUS_PATH};
 use byway_engine::core::Core;
 use byway_engine::error::SetupError;
 use byway_engine::net::Address;
-use byway_export::iscsi::{Target, TargetHandle};
-use byway_export::nbd::tls::TlsConfig;
 
 use super::facts;
-use super::open::{Devices, Opened};
-use super::servers::{self, Running};
+use super::open::{Devices, Opened, TargetPlan};
+use super::servers::{self, Running, Starter};
+use crate::cli::crew::{Crew, Station};
 use crate::cli::place::uri;
 
 /// What runs. Shared with the pages that tell of it.
 pub(super) struct House {
     pub(super) core: Rc<Core>,
+    pub(super) crew: Rc<Crew>,
     pub(super) started_ns: u64,
     pub(super) config: RefCell<Config>,
-    pub(super) tls: Option<TlsConfig>,
+    pub(super) starter: Starter,
     pub(super) servers: RefCell<Vec<Rc<Running>>>,
-    pub(super) targets: Vec<(String, TargetHandle)>,
+    /// Where each target listens.
+    targets: Vec<(String, Vec<Address>)>,
     pub(super) devices: RefCell<Devices>,
     /// The size of each export when it was opened.
     pub(super) sizes: RefCell<BTreeMap<String, u64>>,
@@ -41,24 +42,27 @@ pub(super) struct Open {
 }
 
 impl House {
-    pub(super) fn start(
+    pub(super) async fn start(
         core: &Rc<Core>,
+        crew: &Rc<Crew>,
         config: Config,
         opened: Opened,
         inherited: Vec<Inherited>,
     ) -> Result<Open, SetupError> {
         let Opened { devices, targets, tls } = opened;
         let exports = servers::exports(&config.exports, &devices)?;
-        let servers = servers::start(core, &config, &exports, tls.as_ref(), inherited)?;
+        let starter = Starter::new(crew, &config.limits, tls);
+        let servers = starter.start(&config, &exports, inherited).await?;
         let house = Rc::new(House {
             core: Rc::clone(core),
+            crew: Rc::clone(crew),
             started_ns: core.now(),
             servers: RefCell::new(servers.into_iter().map(Rc::new).collect()),
-            targets: start_targets(core, targets)?,
+            targets: start_targets(crew, targets).await?,
             sizes: RefCell::new(sizes(&devices)),
             devices: RefCell::new(devices),
             config: RefCell::new(config),
-            tls,
+            starter,
         });
         let pages = pages(&house)?;
         Ok(Open { house, pages })
@@ -69,15 +73,16 @@ impl Open {
     /// URIs of everything that is served.
     pub(super) fn places(&self) -> Vec<String> {
         let mut places = Vec::new();
+        let config = self.house.config.borrow();
         for server in self.house.servers.borrow().iter() {
-            let scheme = server.scheme();
-            for export in server.handle.stats().exports {
-                let all = server.handle.addresses().iter();
-                places.extend(all.map(|at| uri(scheme, at, &export.name)));
+            let is_served = |name: &str| server.only.as_deref().is_none_or(|only| only == name);
+            for export in config.exports.iter().filter(|export| is_served(&export.name)) {
+                let all = server.addresses.iter();
+                places.extend(all.map(|at| uri(server.scheme(), at, &export.name)));
             }
         }
-        for (name, target) in &self.house.targets {
-            places.extend(target.addresses().iter().map(|at| format!("iscsi://{at}/{name}")));
+        for (name, addresses) in &self.house.targets {
+            places.extend(addresses.iter().map(|at| format!("iscsi://{at}/{name}")));
         }
         let metrics = self.pages.iter().filter_map(|page| page.address().as_tcp());
         places.extend(metrics.map(|at| format!("http://{at}{METRICS_PATH}")));
@@ -93,17 +98,9 @@ impl Open {
     /// Ends everything when clients have what they asked for.
     pub(super) async fn stop(self) {
         let Open { house, pages } = self;
-        let servers = house.servers.take();
-        let stopping = servers.iter().map(|one| one.handle.stop());
-        futures_util::future::join_all(stopping).await;
-        drop(servers);
+        house.crew.ask_all(|station: Rc<Station>| async move { station.stop().await }).await;
         for page in pages {
             page.stop().await;
-        }
-        // The pages are gone, and with them all others that hold the house.
-        if let Some(house) = Rc::into_inner(house) {
-            let stopping = house.targets.into_iter().map(|(_, target)| target.stop());
-            futures_util::future::join_all(stopping).await;
         }
     }
 }
@@ -116,15 +113,23 @@ impl std::ops::Deref for Open {
     }
 }
 
-fn start_targets(
-    core: &Rc<Core>,
-    configs: Vec<byway_export::iscsi::TargetConfig>,
-) -> Result<Vec<(String, TargetHandle)>, SetupError> {
-    let start = |config: byway_export::iscsi::TargetConfig| {
-        let name = config.name.as_str().to_owned();
-        Target::start(core, config).map(|target| (name, target))
-    };
-    configs.into_iter().map(start).collect()
+/// Each target has one core, and with it all of its sessions; targets are dealt out to the cores.
+async fn start_targets(
+    crew: &Crew,
+    plans: Vec<TargetPlan>,
+) -> Result<Vec<(String, Vec<Address>)>, SetupError> {
+    let mut started = Vec::new();
+    for (nth, plan) in plans.into_iter().enumerate() {
+        let name = plan.name().to_owned();
+        let start = move |station: Rc<Station>| async move {
+            station.start_target(plan.config(&station.core)?)
+        };
+        let number = nth % crew.len();
+        let gone = || SetupError::new(&name, format!("core {number} has ended"), "see the log");
+        let addresses = crew.ask(number, start).await.ok_or_else(gone)??;
+        started.push((name, addresses));
+    }
+    Ok(started)
 }
 
 pub(super) fn sizes(devices: &Devices) -> BTreeMap<String, u64> {
@@ -134,14 +139,23 @@ pub(super) fn sizes(devices: &Devices) -> BTreeMap<String, u64> {
 /// Metrics where they are wanted, and the status for whoever may open the control socket.
 fn pages(house: &Rc<House>) -> Result<Vec<Server>, SetupError> {
     let daemon = house.config.borrow().daemon.clone();
-    let page = |path, content_type, text: fn(&House) -> String| {
+    let page = |path, content_type, text: fn(&DaemonStatus) -> String| {
         let house = Rc::downgrade(house);
-        let make = move || house.upgrade().map_or_else(String::new, |house| text(&house));
+        let make = move || {
+            let house = house.upgrade();
+            let text = async move {
+                match house {
+                    Some(house) => text(&facts::status(&house).await),
+                    None => String::new(),
+                }
+            };
+            Box::pin(text) as byway::daemon::http::Text
+        };
         Page { path, content_type, make: Rc::new(make) }
     };
     let mut servers = Vec::new();
     if let Some(at) = daemon.metrics {
-        let metrics = page(METRICS_PATH, METRICS_TYPE, |house| facts::status(house).metrics());
+        let metrics = page(METRICS_PATH, METRICS_TYPE, DaemonStatus::metrics);
         servers.push(Server::start(&house.core, &at.value, vec![metrics])?);
     }
     if let Some(at) = daemon.control {
@@ -158,6 +172,6 @@ fn pages(house: &Rc<House>) -> Result<Vec<Server>, SetupError> {
 
 impl Running {
     fn scheme(&self) -> &'static str {
-        if self.tls == byway::daemon::config::TlsMode::Required { "nbds" } else { "nbd" }
+        if self.tls == TlsMode::Required { "nbds" } else { "nbd" }
     }
 }

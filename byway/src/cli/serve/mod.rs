@@ -7,7 +7,6 @@ mod facts;
 mod house;
 mod open;
 mod reload;
-mod right;
 mod servers;
 
 use std::os::unix::process::parent_id;
@@ -19,13 +18,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use byway::daemon::activation;
 use byway::daemon::config::Config;
 use byway::daemon::notify::{Notifier, State};
-use byway_engine::core::{Core, CoreConfig};
+use byway_engine::core::Core;
 use byway_engine::exec::Class;
-use byway_engine::memory::ArenaConfig;
 use byway_engine::reactor::Reactor;
 
 use super::args::DaemonArgs;
 use super::config::{read, refuse};
+use super::crew::{Cores, Crew, Threads};
 use super::failure::Failure;
 use super::{log, output};
 use house::House;
@@ -54,10 +53,15 @@ pub(crate) fn run(
         Failure::failed(format!("NOTIFY_SOCKET: {error}; unset it, or name a socket"))
     })?;
     let signals = signals()?;
-    let reactor = Reactor::new(&core_config(&config))?;
-    let opened = Opened::open(&config, Some(reactor.core()))?;
+    let configs = cores(&config).configs();
+    // The others outlive the first, which asks them to stop.
+    let threads = Threads::start(&configs)?;
+    let reactor = Reactor::new(&configs[0])?;
+    let crew = Rc::new(Crew::start(reactor.core(), &threads)?);
+    let opened = Opened::open(&config)?;
     let parent = args.with_parent.then(parent_id);
-    let daemon = Daemon { file: args.config.clone(), notifier: Rc::new(notifier), signals, parent };
+    let (file, notifier) = (args.config.clone(), Rc::new(notifier));
+    let daemon = Daemon { file, notifier, signals, parent, crew };
     reactor.run(|core| daemon.serve(core, config, opened, inherited))
 }
 
@@ -72,10 +76,9 @@ fn signals() -> Result<Signals, Failure> {
     Ok(signals)
 }
 
-fn core_config(config: &Config) -> CoreConfig {
-    let arena = ArenaConfig { len: config.daemon.memory as usize, ..ArenaConfig::default() };
-    let (cpu, poll_mode) = (config.daemon.core, config.daemon.poll_mode);
-    CoreConfig { cpu, arena, poll_mode, ..CoreConfig::default() }
+fn cores(config: &Config) -> Cores {
+    let daemon = &config.daemon;
+    Cores { cpus: daemon.cores.value.clone(), memory: daemon.memory, poll_mode: daemon.poll_mode }
 }
 
 /// The process as a whole.
@@ -84,6 +87,7 @@ struct Daemon {
     notifier: Rc<Notifier>,
     signals: Signals,
     parent: Option<u32>,
+    crew: Rc<Crew>,
 }
 
 impl Daemon {
@@ -94,13 +98,17 @@ impl Daemon {
         opened: Opened,
         inherited: Vec<activation::Inherited>,
     ) -> Result<(), Failure> {
-        let house = House::start(&core, config, opened, inherited)?;
+        let house = House::start(&core, &self.crew, config, opened, inherited).await?;
         for line in house.places() {
             output::print(&format!("{line}\n"))?;
         }
         self.keep_alive(&core);
         self.notifier.tell(&[State::Ready, State::Status(house.summary())]);
         while !self.is_over() {
+            if let Some(number) = self.crew.lost() {
+                let line = format!("core number {number} has ended; see the log, and report this");
+                return Err(Failure::failed(line));
+            }
             if self.signals.reload.swap(false, Ordering::Relaxed) {
                 self.notifier.tell(&[State::Reloading]);
                 reload::reload(&core, &house, &self.file).await;
@@ -119,13 +127,18 @@ impl Daemon {
         self.signals.stop.load(Ordering::Relaxed) || is_orphan
     }
 
-    /// Tells the service manager for as long as the reactor turns, also while it drains.
+    /// Tells the service manager for as long as all reactors turn, also while they drain.
     fn keep_alive(&self, core: &Rc<Core>) {
         let Some(every_ns) = self.notifier.watchdog_every_ns() else { return };
-        let (notifier, own) = (Rc::clone(&self.notifier), Rc::clone(core));
+        let (notifier, crew) = (Rc::clone(&self.notifier), Rc::clone(&self.crew));
+        let own = Rc::clone(core);
         let telling = async move {
             loop {
-                notifier.tell(&[State::Watchdog]);
+                // One that hangs is waited for until the manager ends the process.
+                let answers = crew.ask_all(|_| async {}).await;
+                if answers.iter().all(Option::is_some) {
+                    notifier.tell(&[State::Watchdog]);
+                }
                 own.sleep(every_ns).await;
             }
         };

@@ -21,17 +21,22 @@ pub(super) type Devices = BTreeMap<String, Arc<dyn BlockDevice>>;
 /// What is open before anything is served.
 pub(super) struct Opened {
     pub(super) devices: Devices,
-    pub(super) targets: Vec<TargetConfig>,
+    pub(super) targets: Vec<TargetPlan>,
     pub(super) tls: Option<TlsConfig>,
 }
 
+/// A target whose devices are open, for whichever core will run it.
+pub(super) struct TargetPlan {
+    section: TargetSection,
+    initiators: Vec<IscsiName>,
+    devices: Vec<Arc<dyn BlockDevice>>,
+}
+
 impl Opened {
-    /// Opens everything; targets only where there is a core for them.
-    pub(super) fn open(config: &Config, core: Option<&Rc<Core>>) -> Result<Opened, SetupError> {
-        let target = |section: &TargetSection| core.map(|core| target(section, core)).transpose();
-        let targets = config.targets.iter().map(target).collect::<Result<Vec<_>, _>>()?;
+    /// Opens everything.
+    pub(super) fn open(config: &Config) -> Result<Opened, SetupError> {
+        let targets = config.targets.iter().map(TargetPlan::open).collect::<Result<_, _>>()?;
         let tls = config.tls.as_ref().map(|at| TlsConfig::from_files(&at.value)).transpose()?;
-        let targets = targets.into_iter().flatten().collect();
         Ok(Opened { devices: devices(&config.exports)?, targets, tls })
     }
 }
@@ -45,22 +50,41 @@ pub(super) fn devices(exports: &[ExportSection]) -> Result<Devices, SetupError> 
     exports.iter().map(open).collect()
 }
 
-fn target(section: &TargetSection, core: &Rc<Core>) -> Result<TargetConfig, SetupError> {
-    let name = |word: &String| {
-        IscsiName::new(word).map_err(|error| {
-            SetupError::new(word, error.to_string(), "write iqn.YYYY-MM.domain:name")
-        })
-    };
-    let words = NodeWords {
-        name: &section.name,
-        portals: section.portals.iter().map(|portal| portal.value.clone()).collect(),
-        luns: section.luns.iter().map(|lun| lun.value.clone()).collect(),
-        read_only: section.read_only,
-        digest: section.digest,
-        initiators: section.initiators.iter().map(name).collect::<Result<_, _>>()?,
-        chap: section.chap.as_ref().map(|(user, file)| (user.as_str(), file.value.as_path())),
-        mutual: section.mutual.as_ref().map(|file| file.value.as_path()),
-        state: section.state.as_ref().map(|folder| folder.value.as_path()),
-    };
-    node::config(&words, core)
+impl TargetPlan {
+    fn open(section: &TargetSection) -> Result<TargetPlan, SetupError> {
+        let name = |word: &String| {
+            IscsiName::new(word).map_err(|error| {
+                SetupError::new(word, error.to_string(), "write iqn.YYYY-MM.domain:name")
+            })
+        };
+        let initiators = section.initiators.iter().map(name).collect::<Result<_, _>>()?;
+        let section = section.clone();
+        let mut plan = TargetPlan { section, initiators, devices: Vec::new() };
+        plan.devices = node::open(&plan.words())?;
+        Ok(plan)
+    }
+
+    fn words(&self) -> NodeWords<'_> {
+        let section = &self.section;
+        NodeWords {
+            name: &section.name,
+            portals: section.portals.iter().map(|portal| portal.value.clone()).collect(),
+            luns: section.luns.iter().map(|lun| lun.value.clone()).collect(),
+            read_only: section.read_only,
+            digest: section.digest,
+            initiators: self.initiators.clone(),
+            chap: section.chap.as_ref().map(|(user, file)| (user.as_str(), file.value.as_path())),
+            mutual: section.mutual.as_ref().map(|file| file.value.as_path()),
+            state: section.state.as_ref().map(|folder| folder.value.as_path()),
+        }
+    }
+
+    /// The target as the core that runs it has it.
+    pub(super) fn config(&self, core: &Rc<Core>) -> Result<TargetConfig, SetupError> {
+        node::config(&self.words(), self.devices.clone(), core)
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.section.name
+    }
 }

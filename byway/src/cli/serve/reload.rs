@@ -16,7 +16,7 @@ use byway_engine::reactor::ReactorThread;
 
 use super::house::{House, sizes};
 use super::open::{self, Devices};
-use super::servers;
+use super::servers::{self, Running};
 use crate::cli::config::read;
 
 /// How often it is looked whether the devices are open, in nanoseconds.
@@ -70,11 +70,10 @@ async fn change(
     house.sizes.borrow_mut().extend(sizes(&devices));
     house.devices.borrow_mut().extend(devices);
     for (section, export) in new.iter().zip(&exports) {
-        for server in house.servers.borrow().iter().filter(|server| server.only.is_none()) {
-            server.handle.add_export(export.for_server())?;
+        for server in common_servers(house) {
+            house.crew.add_export(server.id, export).await?;
         }
-        let limits = house.config.borrow().limits.clone();
-        let own = servers::of_export(core, &limits, section, &exports, house.tls.as_ref())?;
+        let own = house.starter.of_export(section, &exports).await?;
         house.servers.borrow_mut().extend(own.map(Rc::new));
         house.config.borrow_mut().exports.push(section.clone());
         tracing::info!(export = section.name, "is served");
@@ -82,16 +81,20 @@ async fn change(
     Ok(())
 }
 
+/// The servers that serve all exports.
+fn common_servers(house: &House) -> Vec<Rc<Running>> {
+    let servers = house.servers.borrow();
+    servers.iter().filter(|server| server.only.is_none()).cloned().collect()
+}
+
 async fn remove(house: &Rc<House>, name: &str) {
-    let servers = house.servers.borrow().clone();
-    for server in servers.iter().filter(|server| server.only.is_none()) {
-        server.handle.remove_export(name).await;
+    for server in common_servers(house) {
+        house.crew.remove_export(server.id, name).await;
     }
-    drop(servers);
-    let is_own = |server: &Rc<servers::Running>| server.only.as_deref() == Some(name);
+    let is_own = |server: &Rc<Running>| server.only.as_deref() == Some(name);
     let own: Vec<_> = house.servers.borrow_mut().extract_if(.., |one| is_own(one)).collect();
     for server in own {
-        server.handle.stop().await;
+        house.crew.stop_server(server.id).await;
     }
     house.sizes.borrow_mut().remove(name);
     house.devices.borrow_mut().remove(name);
@@ -142,7 +145,7 @@ fn is_same_otherwise(one: &Config, other: &Config) -> bool {
         rest.listens.iter_mut().for_each(|listen| listen.line = 0);
         let tls = rest.tls.take().map(|at| at.value);
         let targets: Vec<_> = rest.targets.drain(..).map(|target| target.name).collect();
-        (rest.limits, rest.listens, targets, tls, rest.daemon.core, rest.daemon.poll_mode)
+        (rest.limits, rest.listens, targets, tls, rest.daemon.cores.value, rest.daemon.poll_mode)
     };
     without_lines(one) == without_lines(other)
 }

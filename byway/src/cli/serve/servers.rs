@@ -1,121 +1,131 @@
 //! The NBD servers of a daemon: one for all listeners with the same word about TLS, and one for each
-//! export that has a listener of its own.
+//! export that has a listener of its own. Each is on all cores.
 
+use std::cell::Cell;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use byway::Uri;
 use byway::daemon::activation::Inherited;
 use byway::daemon::config::{
     Config, ExportSection, LimitsSection, ListenPlace, ListenSection, TlsMode,
 };
-use byway_engine::core::Core;
 use byway_engine::error::SetupError;
 use byway_engine::net::Address;
 use byway_export::nbd::tls::TlsConfig;
-use byway_export::nbd::{
-    ExportConfig, FileRight, FreeRight, ListenOn, Server, ServerConfig, ServerHandle, ServerLimits,
-    ServerTls, WriteRight,
-};
+use byway_export::nbd::{FileRight, Guests, ListenOn, ServerLimits, ServerTls, SharedRight};
 
 use super::open::Devices;
-use super::right::SharedRight;
+use crate::cli::crew::{Crew, ExportPlan, GroupId, ServerPlan};
 
 /// One server.
 pub(super) struct Running {
-    pub(super) handle: ServerHandle,
+    pub(super) id: GroupId,
+    pub(super) addresses: Vec<Address>,
     /// The only export that it serves; all of them where there is none.
     pub(super) only: Option<String>,
     pub(super) tls: TlsMode,
 }
 
-/// One export for several servers, with one right to write.
-pub(super) struct Shared {
-    config: ExportConfig,
-    right: Rc<SharedRight>,
+/// What starts servers, and what all of them have in common.
+pub(super) struct Starter {
+    crew: Rc<Crew>,
+    limits: ServerLimits,
+    tls: Option<TlsConfig>,
+    guests: Arc<Guests>,
+    ids_ever: Cell<GroupId>,
 }
 
-impl Shared {
-    fn name(&self) -> &str {
-        &self.config.name
-    }
-
-    /// The export as one server has it.
-    pub(super) fn for_server(&self) -> ExportConfig {
-        ExportConfig { right: self.right.handle(), ..self.config.clone() }
-    }
-}
-
-/// Starts the servers for all exports.
-pub(super) fn start(
-    core: &Rc<Core>,
-    config: &Config,
-    exports: &[Shared],
-    tls: Option<&TlsConfig>,
-    mut inherited: Vec<Inherited>,
-) -> Result<Vec<Running>, SetupError> {
-    let mut servers = Vec::new();
-    for mode in [TlsMode::Off, TlsMode::Allowed, TlsMode::Required] {
-        let listens = config.listens.iter().filter(|listen| listen.tls == mode);
-        let listens: Vec<_> = listens.collect();
-        if !listens.is_empty() {
-            let listeners = listeners(&listens, tls, &mut inherited)?;
-            let own = (mode, None, exports.iter().map(Shared::for_server).collect());
-            servers.push(one(core, &config.limits, &listens, listeners, tls, own)?);
-        }
-    }
-    for section in &config.exports {
-        servers.extend(of_export(core, &config.limits, section, exports, tls)?);
-    }
-    if let Some(socket) = inherited.first() {
-        let thing = format!("socket '{}' of the service manager", socket.name);
-        let remedy = format!("add [[listen]] with socket = \"{}\"", socket.name);
-        return Err(SetupError::new(thing, "the configuration does not name it", remedy));
-    }
-    Ok(servers)
-}
-
-/// Starts the server of an export with a listener of its own.
-pub(super) fn of_export(
-    core: &Rc<Core>,
-    limits: &LimitsSection,
-    section: &ExportSection,
-    exports: &[Shared],
-    tls: Option<&TlsConfig>,
-) -> Result<Option<Running>, SetupError> {
-    let Some(listen) = &section.listen else { return Ok(None) };
-    let export = exports.iter().find(|export| export.name() == section.name);
-    let export = export.expect("every export is open").for_server();
-    let listeners = listeners(&[listen], tls, &mut Vec::new())?;
-    let own = (listen.tls, Some(section.name.clone()), vec![export]);
-    one(core, limits, &[listen], listeners, tls, own).map(Some)
-}
-
-fn one(
-    core: &Rc<Core>,
-    limits: &LimitsSection,
-    listens: &[&ListenSection],
+/// What one server is to be.
+struct Wanted<'a> {
+    listens: Vec<&'a ListenSection>,
     listeners: Vec<ListenOn>,
-    tls: Option<&TlsConfig>,
-    (mode, only, exports): (TlsMode, Option<String>, Vec<ExportConfig>),
-) -> Result<Running, SetupError> {
-    let server_tls = tls
-        .filter(|_| mode != TlsMode::Off)
-        .map(|config| ServerTls { config: config.clone(), is_required: mode == TlsMode::Required });
-    let limits = ServerLimits {
-        connections_max: limits.connections,
-        requests_max: limits.requests,
-        handshake_ns: limits.handshake_ns,
-        drain_ns: limits.drain_ns,
-        ..ServerLimits::default()
-    };
-    let config = ServerConfig { listeners, exports, limits, tls: server_tls };
-    let handle = Server::start(core, config)?;
-    for listen in listens {
-        set_mode(listen)?;
+    mode: TlsMode,
+    only: Option<String>,
+    exports: Vec<ExportPlan>,
+}
+
+impl Starter {
+    pub(super) fn new(crew: &Rc<Crew>, limits: &LimitsSection, tls: Option<TlsConfig>) -> Starter {
+        let guests = Guests::new(limits.connections, crew.len());
+        let limits = ServerLimits {
+            connections_max: limits.connections,
+            requests_max: limits.requests,
+            handshake_ns: limits.handshake_ns,
+            drain_ns: limits.drain_ns,
+            ..ServerLimits::default()
+        };
+        Starter { crew: Rc::clone(crew), limits, tls, guests, ids_ever: Cell::new(0) }
     }
-    Ok(Running { handle, only, tls: mode })
+
+    /// Starts the servers for all exports.
+    pub(super) async fn start(
+        &self,
+        config: &Config,
+        exports: &[ExportPlan],
+        mut inherited: Vec<Inherited>,
+    ) -> Result<Vec<Running>, SetupError> {
+        let mut servers = Vec::new();
+        for mode in [TlsMode::Off, TlsMode::Allowed, TlsMode::Required] {
+            let listens = config.listens.iter().filter(|listen| listen.tls == mode);
+            let listens: Vec<_> = listens.collect();
+            if !listens.is_empty() {
+                let listeners = listeners(&listens, self.tls.as_ref(), &mut inherited)?;
+                let exports = exports.to_vec();
+                let wanted = Wanted { listens, listeners, mode, only: None, exports };
+                servers.push(self.one(wanted).await?);
+            }
+        }
+        for section in &config.exports {
+            servers.extend(self.of_export(section, exports).await?);
+        }
+        if let Some(socket) = inherited.first() {
+            let thing = format!("socket '{}' of the service manager", socket.name);
+            let remedy = format!("add [[listen]] with socket = \"{}\"", socket.name);
+            return Err(SetupError::new(thing, "the configuration does not name it", remedy));
+        }
+        Ok(servers)
+    }
+
+    /// Starts the server of an export with a listener of its own.
+    pub(super) async fn of_export(
+        &self,
+        section: &ExportSection,
+        exports: &[ExportPlan],
+    ) -> Result<Option<Running>, SetupError> {
+        let Some(listen) = &section.listen else { return Ok(None) };
+        let export = exports.iter().find(|export| export.name == section.name);
+        let export = export.expect("every export is open").clone();
+        let wanted = Wanted {
+            listens: vec![listen],
+            listeners: listeners(&[listen], self.tls.as_ref(), &mut Vec::new())?,
+            mode: listen.tls,
+            only: Some(section.name.clone()),
+            exports: vec![export],
+        };
+        self.one(wanted).await.map(Some)
+    }
+
+    async fn one(&self, wanted: Wanted<'_>) -> Result<Running, SetupError> {
+        let Wanted { listens, listeners, mode, only, exports } = wanted;
+        let tls = self.tls.as_ref().filter(|_| mode != TlsMode::Off);
+        let is_required = mode == TlsMode::Required;
+        let plan = ServerPlan {
+            exports,
+            limits: self.limits,
+            tls: tls.map(|config| ServerTls { config: config.clone(), is_required }),
+            guests: Arc::clone(&self.guests),
+        };
+        let id = self.ids_ever.get();
+        self.ids_ever.set(id + 1);
+        let addresses = self.crew.start_server(id, listeners, &plan).await?;
+        for listen in listens {
+            set_mode(listen)?;
+        }
+        Ok(Running { id, addresses, only, tls: mode })
+    }
 }
 
 fn listeners(
@@ -172,17 +182,21 @@ fn set_mode(listen: &ListenSection) -> Result<(), SetupError> {
 pub(super) fn exports(
     sections: &[ExportSection],
     devices: &Devices,
-) -> Result<Vec<Shared>, SetupError> {
+) -> Result<Vec<ExportPlan>, SetupError> {
     let export = |section: &ExportSection| {
         let device = devices.get(&section.name).expect("every export is open");
-        let mut export = ExportConfig::new(&section.name, device.clone());
-        export.description.clone_from(&section.description);
-        export.read_only |= section.read_only;
-        let right: Rc<dyn WriteRight> = match &section.uri.value {
-            Uri::File { path, .. } if !export.read_only => Rc::new(FileRight::new(path)?),
-            _ => Rc::new(FreeRight),
+        let read_only = section.read_only || device.info().read_only;
+        let file = match &section.uri.value {
+            Uri::File { path, .. } if !read_only => Some(FileRight::new(path)?),
+            _ => None,
         };
-        Ok(Shared { config: export, right: SharedRight::new(right) })
+        Ok(ExportPlan {
+            name: section.name.clone(),
+            description: section.description.clone(),
+            device: Arc::clone(device),
+            read_only,
+            right: SharedRight::new(file),
+        })
     };
     sections.iter().map(export).collect()
 }

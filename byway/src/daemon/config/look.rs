@@ -1,4 +1,4 @@
-//! Whether this host has what a configuration names: files, folders, certificates.
+//! Whether this host has what a configuration names: processors, files, folders, certificates.
 
 use std::fs::File;
 use std::path::Path;
@@ -20,6 +20,7 @@ pub fn look(config: &Config) -> Vec<Finding> {
         let place = format!("export '{}': uri", shown(&export.name));
         device(&place, &export.uri, export.read_only, &mut findings);
     }
+    processors(&config.daemon.cores, byway_engine::core::processors(), &mut findings);
     targets(config, &mut findings);
     sockets(config, &mut findings);
     if let Some(tls) = &config.tls {
@@ -28,6 +29,16 @@ pub fn look(config: &Config) -> Vec<Finding> {
     }
     finding::sort(&mut findings);
     findings
+}
+
+/// Cores that this host does not have, or that this process may not run on.
+pub(super) fn processors(wanted: &At<Vec<usize>>, there: &[usize], findings: &mut Vec<Finding>) {
+    for cpu in wanted.value.iter().filter(|cpu| !there.contains(cpu)) {
+        let problem = format!("this process cannot run on core {cpu}");
+        let names: Vec<_> = there.iter().map(ToString::to_string).collect();
+        let remedy = format!("use some of {}", names.join(", "));
+        findings.push(Finding::new(wanted.line, "daemon: cores", problem, remedy));
+    }
 }
 
 fn targets(config: &Config, findings: &mut Vec<Finding>) {

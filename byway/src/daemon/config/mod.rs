@@ -57,11 +57,12 @@ pub struct At<T> {
 /// `[daemon]`: the process as a whole.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DaemonSection {
-    /// The processor to run on; any where nothing is said.
-    pub core: Option<usize>,
-    /// Whether the core spins when idle.
+    /// The processors to run on, with a core on each; one core wherever the kernel puts it where there
+    /// is none.
+    pub cores: At<Vec<usize>>,
+    /// Whether the cores spin when idle.
     pub poll_mode: PollMode,
-    /// Memory for the data of all requests, in bytes.
+    /// Memory for the data of all requests on all cores, in bytes.
     pub memory: u64,
     /// What to log: a level or a filter.
     pub log: String,
@@ -76,7 +77,7 @@ pub struct DaemonSection {
 /// `[limits]`: bounds on what clients can make it do.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LimitsSection {
-    /// NBD connections at once.
+    /// NBD connections at once, over all listeners and cores.
     pub connections: u32,
     /// Requests that one NBD connection may have under way.
     pub requests: u32,

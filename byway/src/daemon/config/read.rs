@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use byway_bench::words::{WordError, size, span_ns};
+use byway_bench::words::{CORE_MAX, WordError, size, span_ns};
 use byway_engine::core::PollMode;
 use byway_engine::net::Address;
 use byway_export::nbd::tls::{ClientCertificates, TlsFiles};
@@ -49,7 +49,7 @@ pub(super) fn read(text: &str) -> (Option<Config>, Vec<Finding>) {
 
 fn default_daemon() -> DaemonSection {
     DaemonSection {
-        core: None,
+        cores: At { value: Vec::new(), line: 0 },
         poll_mode: PollMode::Adaptive,
         memory: MEMORY,
         log: "info".into(),
@@ -61,29 +61,51 @@ fn default_daemon() -> DaemonSection {
 
 fn daemon(section: Section<'_, '_>) -> DaemonSection {
     let default = default_daemon();
+    let cores = cores(&section);
     let found = DaemonSection {
-        core: core(&section),
         poll_mode: section.word("poll_mode", poll_mode).map_or(default.poll_mode, |w| w.value),
-        memory: section.word("memory", memory).map_or(default.memory, |w| w.value),
+        memory: memory_of(&section, cores.value.len()),
         log: section.text("log").map_or(default.log, |text| text.value),
         log_json: section.word("log_format", log_format).is_some_and(|w| w.value),
         metrics: section.word("metrics", address),
         control: section.word("control", path),
+        cores,
     };
     section.finish();
     found
 }
 
-fn core(section: &Section<'_, '_>) -> Option<usize> {
-    let cores = section.numbers("cores")?;
-    match cores.value[..] {
-        [core] => usize::try_from(core).ok(),
-        _ => {
-            let problem = format!("{} cores where one serves everything", cores.value.len());
-            section.wrong(cores.line, "cores", problem, "name one, such as [0]");
-            None
+fn cores(section: &Section<'_, '_>) -> At<Vec<usize>> {
+    let found = section.numbers("cores");
+    let line = found.as_ref().map_or(section.line, |cores| cores.line);
+    let wrong = |problem: String| {
+        let remedy = "name each once, such as [0, 1], or leave it out for one that runs anywhere";
+        section.wrong(line, "cores", problem, remedy);
+    };
+    let mut value = Vec::new();
+    for core in found.iter().flat_map(|cores| &cores.value) {
+        match usize::try_from(*core) {
+            Ok(core) if value.contains(&core) => wrong(format!("core {core} is named twice")),
+            Ok(core) if core <= CORE_MAX => value.push(core),
+            _ => wrong(format!("no host has a core {core}")),
         }
     }
+    if found.is_some_and(|cores| cores.value.is_empty()) {
+        wrong("none is named".into());
+    }
+    At { value, line }
+}
+
+/// Memory of all cores: each has to have enough.
+fn memory_of(section: &Section<'_, '_>, cores: usize) -> u64 {
+    let least = MEMORY_MIN * cores.max(1) as u64;
+    let Some(found) = section.word("memory", memory) else { return MEMORY.max(least) };
+    if found.value < least {
+        let problem = format!("too little for {cores} cores");
+        let remedy = format!("use {}m or more, which is 16m for each", least >> 20);
+        section.wrong(found.line, "memory", problem, &remedy);
+    }
+    found.value
 }
 
 fn limits(section: Option<Section<'_, '_>>) -> LimitsSection {

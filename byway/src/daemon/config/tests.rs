@@ -69,7 +69,7 @@ fn finds(text: &str, line: usize, parts: &[&str]) {
 #[test]
 fn a_whole_configuration_is_understood() {
     let config = Config::parse(WHOLE).unwrap();
-    assert_eq!(config.daemon.core, Some(0));
+    assert_eq!(config.daemon.cores, At { value: vec![0], line: 3 });
     assert_eq!((config.daemon.memory, config.daemon.log_json), (64 << 20, true));
     assert_eq!((config.limits.connections, config.limits.handshake_ns), (10, 5_000_000_000));
     let listens: Vec<_> = config.listens.iter().map(|listen| (listen.tls, listen.mode)).collect();
@@ -118,8 +118,33 @@ fn the_rules_between_parts_are_kept() {
     let target = "[[target]]\nname = \"iqn.2026-11.a:b\"\nluns = \"mem:1m\"\n";
     finds(&format!("{target}portals = \"0.0.0.0:1\""), 4, &["others", "user and secret"]);
     finds(&format!("{target}portals = \"/run/a\""), 4, &["TCP"]);
-    finds("[daemon]\ncores = [0, 1]", 2, &["cores", "one"]);
     finds("[daemon]\nmetrics = \"0.0.0.0:1\"", 2, &["metrics", "127.0.0.1"]);
+}
+
+#[test]
+fn cores_are_named_once_and_each_has_memory() {
+    let served =
+        "[[target]]\nname = \"iqn.2026-11.a:b\"\nluns = \"mem:1m\"\nportals = \"[::1]:1\"\n";
+    let parse = |daemon: &str| Config::parse(&format!("[daemon]\n{daemon}\n{served}"));
+    let config = parse("cores = [2, 0]").unwrap();
+    assert_eq!(config.daemon.cores, At { value: vec![2, 0], line: 2 });
+    assert!(parse("").unwrap().daemon.cores.value.is_empty());
+    let many = format!("cores = {:?}", (0..32).collect::<Vec<_>>());
+    assert_eq!(parse(&many).unwrap().daemon.memory, 512 << 20, "16m for each");
+    for (daemon, line, part) in [
+        ("cores = [0, 1, 0]", 2, "core 0 is named twice"),
+        ("cores = []", 2, "none is named"),
+        ("cores = [70000]", 2, "no host has a core 70000"),
+        ("cores = [-1]", 2, "a list of numbers"),
+        ("cores = [0, 1]\nmemory = \"16m\"", 3, "too little for 2 cores; use 32m"),
+    ] {
+        finds(&format!("[daemon]\n{daemon}\n{served}"), line, &["daemon", part]);
+    }
+    let mut findings = Vec::new();
+    look::processors(&config.daemon.cores, &[0, 1], &mut findings);
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    let told = findings[0].to_string();
+    assert!(told.starts_with("2: daemon: cores: ") && told.contains("core 2; use some of 0, 1"));
 }
 
 #[test]

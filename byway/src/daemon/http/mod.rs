@@ -10,4 +10,4 @@ mod server;
 mod tests;
 
 pub use request::{REQUEST_LEN_MAX, Request, Status, parse};
-pub use server::{CONNECTIONS_MAX, Page, REQUEST_NS, Server};
+pub use server::{CONNECTIONS_MAX, Page, REQUEST_NS, Server, Text};

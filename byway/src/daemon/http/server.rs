@@ -1,6 +1,8 @@
 //! Pages for those who connect, by a task of the reactor's lowest class.
 
 use std::cell::Cell;
+use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
 
 use byway_engine::block::Payload;
@@ -27,9 +29,12 @@ pub struct Page {
     pub path: &'static str,
     /// What it consists of (RFC 9110, section 8.3).
     pub content_type: &'static str,
-    /// Makes it.
-    pub make: Rc<dyn Fn() -> String>,
+    /// Makes it, which may take a while.
+    pub make: Rc<dyn Fn() -> Text>,
 }
+
+/// The text of a page, once it is there.
+pub type Text = Pin<Box<dyn Future<Output = String>>>;
 
 /// Serves pages until it is dropped.
 pub struct Server {
@@ -120,7 +125,7 @@ async fn answer(core: &Rc<Core>, stream: &Stream, pages: &[Page]) {
     let mut head = Vec::new();
     let (status, content_type, body, head_only) = loop {
         match parse(&head) {
-            Ok(Some(request)) => break find(&request, pages),
+            Ok(Some(request)) => break find(&request, pages).await,
             Err(status) => break (status, "text/plain", status.body(), false),
             Ok(None) => {}
         }
@@ -156,9 +161,9 @@ async fn linger(core: &Rc<Core>, stream: &Stream) {
     }
 }
 
-fn find(request: &Request<'_>, pages: &[Page]) -> (Status, &'static str, String, bool) {
+async fn find(request: &Request<'_>, pages: &[Page]) -> (Status, &'static str, String, bool) {
     match pages.iter().find(|page| page.path == request.path) {
-        Some(page) => (Status::Ok, page.content_type, (page.make)(), request.head_only),
+        Some(page) => (Status::Ok, page.content_type, (page.make)().await, request.head_only),
         None => (Status::NotFound, "text/plain", Status::NotFound.body(), request.head_only),
     }
 }

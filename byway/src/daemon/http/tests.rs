@@ -37,7 +37,7 @@ proptest! {
 fn served() -> (ReactorThread, std::net::SocketAddr) {
     let thread = ReactorThread::start(CoreConfig::default()).unwrap();
     let address = thread.block_on(|core| async move {
-        let make = Rc::new(|| "0123456789".repeat(50_000));
+        let make = Rc::new(|| Box::pin(async { "0123456789".repeat(50_000) }) as Text);
         let page = Page { path: "/page", content_type: "text/plain", make };
         let any = "127.0.0.1:0".parse().unwrap();
         let server = Server::start(&core, &any, vec![page]).unwrap();

@@ -162,6 +162,18 @@ fn statx_dioalign(file: &File) -> Option<(u32, u32)> {
     told.then_some((answer.stx_dio_mem_align, answer.stx_dio_offset_align))
 }
 
+/// True on file systems that know both fallocate modes by which zeroes are asked for (fallocate(2)):
+/// others get them written. Where it is not known, the answer is no.
+pub(super) fn marks_zeroes(file: &File) -> bool {
+    const KNOWN: [i64; 3] = [0xef53, 0x5846_5342, 0x9123_683e]; // ext4, XFS, Btrfs
+    let mut answer = MaybeUninit::<libc::statfs>::zeroed();
+    // SAFETY: the descriptor is open; the answer is written into memory of the right type.
+    let failed = unsafe { libc::fstatfs(file.as_raw_fd(), answer.as_mut_ptr()) } != 0;
+    // SAFETY: zeroed memory is a valid `statfs`, whatever the kernel filled of it.
+    let answer = unsafe { answer.assume_init() };
+    !failed && KNOWN.contains(&answer.f_type)
+}
+
 /// The logical block of a block device, in bytes, as sysfs tells it.
 fn sysfs_block_len(meta: &fs::Metadata) -> Option<u32> {
     let device = if meta.file_type().is_block_device() { meta.rdev() } else { meta.dev() };

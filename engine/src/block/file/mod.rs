@@ -66,6 +66,8 @@ struct Shared {
     options: FileOptions,
     size: AtomicU64,
     exclusion: Exclusion,
+    /// The file system marks ranges as zero instead of writing them.
+    zeroes_fast: bool,
 }
 
 impl FileDevice {
@@ -76,7 +78,8 @@ impl FileDevice {
         let geometry = Geometry::of(&file, &name, options)?;
         let size = AtomicU64::new(geometry.size);
         let exclusion = Exclusion::new();
-        let shared = Shared { file, name, geometry, options, size, exclusion };
+        let zeroes_fast = geometry.kind == Kind::Regular && geometry::marks_zeroes(&file);
+        let shared = Shared { file, name, geometry, options, size, exclusion, zeroes_fast };
         Ok(FileDevice { shared: Arc::new(shared) })
     }
 }
@@ -122,6 +125,10 @@ impl BlockDevice for FileDevice {
     fn open_channel(&self, core: &Rc<Core>) -> Result<Box<dyn Channel>, SetupError> {
         let channel = FileChannel::open(Rc::clone(core), Arc::clone(&self.shared))?;
         Ok(Box::new(channel))
+    }
+
+    fn zeroes_fast(&self) -> bool {
+        self.shared.zeroes_fast
     }
 
     fn rescan(&self) -> Result<(), SetupError> {

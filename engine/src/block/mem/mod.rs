@@ -73,6 +73,10 @@ fn check_size(size: u64, limit: u64) -> Result<(), SetupError> {
 }
 
 impl BlockDevice for MemDevice {
+    fn zeroes_fast(&self) -> bool {
+        true
+    }
+
     fn info(&self) -> DeviceInfo {
         let size = self.store.size();
         DeviceInfo {

@@ -165,6 +165,10 @@ impl BlockDevice for Stats {
         self.inner.memory_len()
     }
 
+    fn zeroes_fast(&self) -> bool {
+        self.inner.zeroes_fast()
+    }
+
     fn rescan(&self) -> Result<(), SetupError> {
         self.inner.rescan()
     }

@@ -166,6 +166,10 @@ impl BlockDevice for Trace {
         self.inner.memory_len()
     }
 
+    fn zeroes_fast(&self) -> bool {
+        self.inner.zeroes_fast()
+    }
+
     fn rescan(&self) -> Result<(), SetupError> {
         self.inner.rescan()
     }

@@ -150,3 +150,37 @@ fn equal_seeds_make_equal_runs() {
     assert_eq!(simulated(1), simulated(1));
     assert_ne!(simulated(1), simulated(2));
 }
+
+/// A device that writes its zeroes one by one.
+struct Slow(Arc<dyn BlockDevice>);
+
+impl BlockDevice for Slow {
+    fn info(&self) -> byway_engine::block::DeviceInfo {
+        self.0.info()
+    }
+
+    fn open_channel(
+        &self,
+        core: &Rc<Core>,
+    ) -> Result<Box<dyn byway_engine::block::Channel>, byway_engine::error::SetupError> {
+        self.0.open_channel(core)
+    }
+}
+
+#[test]
+fn zeroes_are_fast_where_the_device_has_them_so() {
+    let mut config = config();
+    config.exports.push(ExportConfig::new("slow", Arc::new(Slow(mem(1)))));
+    story(config, |core, to, _| async move {
+        let mut fast = connect(&core, &to, "a").await;
+        fast.call(Command::WriteZeroes, CommandFlags::FAST_ZERO, (0, 4096), &[]).await.unwrap();
+        let mut slow = connect(&core, &to, "slow").await;
+        slow.write(0, &pattern(4096, 1)).await.unwrap();
+        let told = slow.call(Command::WriteZeroes, CommandFlags::FAST_ZERO, (0, 4096), &[]).await;
+        // It was not offered, so the flag is an unknown one.
+        assert_eq!(told.unwrap_err().0, NbdErrno::Einval);
+        assert!(slow.read(0, 4096).await.unwrap() == pattern(4096, 1), "nothing was zeroed");
+        slow.call(Command::WriteZeroes, NO_FLAGS, (0, 4096), &[]).await.unwrap();
+        assert_eq!(slow.read(0, 4096).await.unwrap(), vec![0; 4096]);
+    });
+}

@@ -6,6 +6,7 @@ use byway_engine::core::Core;
 use byway_engine::net::{Address, Stream};
 use byway_proto::nbd::chunk::ChunkKind;
 use byway_proto::nbd::command::Command;
+use byway_proto::nbd::context::{ClientId, ContextQuery};
 use byway_proto::nbd::errno::NbdErrno;
 use byway_proto::nbd::extent::Extent;
 use byway_proto::nbd::flags::CommandFlags;
@@ -40,10 +41,26 @@ pub(super) async fn connect(core: &Rc<Core>, to: &Address, export: &str) -> Clie
     assert_eq!(client.option(Opt::StructuredReply, &[]).await.0, OptReply::Ack);
     let mut query = Vec::new();
     let queries = vec!["base:allocation"];
-    byway_proto::nbd::context::ContextQuery { export, queries }.push(&mut query);
+    ContextQuery { export, queries }.push(&mut query);
     client.option(Opt::SetMetaContext, &query).await;
     let reply = client.go(export).await;
     assert_eq!(reply, OptReply::Ack);
+    client
+}
+
+/// The same of a client that has a name.
+pub(super) async fn connect_as(
+    core: &Rc<Core>,
+    to: &Address,
+    export: &str,
+    name: ClientId,
+) -> Client {
+    let mut client = greet(core, to).await;
+    assert_eq!(client.option(Opt::StructuredReply, &[]).await.0, OptReply::Ack);
+    let (mut query, word) = (Vec::new(), name.query());
+    ContextQuery { export, queries: vec![&word] }.push(&mut query);
+    assert_eq!(client.option(Opt::ListMetaContext, &query).await.0, OptReply::Ack);
+    assert_eq!(client.go(export).await, OptReply::Ack);
     client
 }
 

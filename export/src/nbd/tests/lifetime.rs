@@ -1,5 +1,7 @@
 //! Stories of ends: of clients, exports and servers.
 
+use byway_engine::sim::{Stop, World, WorldConfig};
+
 use super::*;
 
 #[test]
@@ -69,4 +71,41 @@ fn an_export_that_is_removed_closes_its_clients_only() {
         ));
         drop(other.read(0, 0));
     });
+}
+
+/// Runs a server and a client that goes silent in a way; tells the seconds until the server has
+/// nothing of it any more, 120 at most.
+fn seconds_to_notice(goes: impl FnOnce(&mut World, byway_engine::sim::HostId) + 'static) -> u64 {
+    let mut world = World::new(1, WorldConfig::default());
+    let (server, client) = (world.add_host("server"), world.add_host("client"));
+    let to = world.address(server, 10809);
+    let listener = ListenOn::Address(to.clone());
+    let noticed = world.start(server, move |core| async move {
+        let config = ServerConfig { listeners: vec![listener], ..super::config() };
+        let server = Server::start(&core, config).unwrap();
+        while server.stats().connections.is_empty() {
+            core.sleep(SECOND / 10).await;
+        }
+        let began = core.now();
+        while server.stats().served > 0 && core.now() - began < 120 * SECOND {
+            core.sleep(SECOND / 10).await;
+        }
+        (core.now() - began) / SECOND
+    });
+    let _staying = world.start(client, move |core| async move {
+        let client = connect(&core, &to, "a").await;
+        core.sleep(1_000 * SECOND).await;
+        drop(client);
+    });
+    world.at(SECOND, move |world| goes(world, client));
+    let is_over = || noticed.is_finished();
+    assert_eq!(world.run_until(u64::MAX, is_over).unwrap(), Stop::Condition);
+    noticed.try_take().unwrap()
+}
+
+#[test]
+fn a_client_whose_host_is_gone_is_noticed_and_a_quiet_one_stays() {
+    let crashed = seconds_to_notice(|world, client| world.crash(client));
+    assert!(crashed < 60, "{crashed} s with a client that is gone");
+    assert_eq!(seconds_to_notice(|_, _| {}), 120, "a quiet client is no lost one");
 }

@@ -2,10 +2,12 @@
 
 mod blocks;
 mod client;
+mod cores;
 mod hostile;
 mod lifetime;
 mod many;
 mod rights;
+mod succession;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,7 +23,7 @@ use byway_proto::nbd::errno::NbdErrno;
 use byway_proto::nbd::flags::CommandFlags;
 
 use super::*;
-use client::{connect, greet};
+use client::{connect, connect_as, greet};
 
 const NO_FLAGS: CommandFlags = CommandFlags::NONE;
 const SECOND: u64 = 1_000_000_000;

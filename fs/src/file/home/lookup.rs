@@ -142,10 +142,13 @@ impl Home {
         if !one.has(UNWRITTEN) {
             return (one.end(), Target::Disk { bno, writable, fresh: 0 });
         }
+        // A run of fresh blocks may lie in several extents.
         match self.fresh.run_at_or_after(at) {
-            Some(run) if run.start <= at => (run.end, Target::Disk { bno, writable, fresh: 1 }),
-            Some(run) => (run.start, Target::Zeroes),
-            None => (u64::MAX, Target::Zeroes),
+            Some(run) if run.start <= at => {
+                (run.end.min(one.end()), Target::Disk { bno, writable, fresh: 1 })
+            }
+            Some(run) => (run.start.min(one.end()), Target::Zeroes),
+            None => (one.end(), Target::Zeroes),
         }
     }
 }

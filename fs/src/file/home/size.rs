@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::{BLOCK, Home, blocks_of};
+use crate::extents::FILE_BLOCKS_MAX;
 use crate::format::{FLAG_TRUNCATING, Timestamp};
 use crate::inode::{self, Finish};
 use crate::store::{FsError, Op};
@@ -66,11 +67,22 @@ impl Home {
             };
             match self.ground.run(step).await? {
                 Finish::More => {}
-                // A file without a name stays on the list for as long as it is open: what it lost
-                // goes with it.
-                Finish::Open | Finish::Done => return Ok(()),
+                Finish::Done => return Ok(()),
+                Finish::Open => return self.cut_orphan(size).await,
             }
         }
+    }
+
+    /// The same for a file without a name: it stays on the list of orphans, whole or not.
+    async fn cut_orphan(&mut self, size: u64) -> Result<(), FsError> {
+        let ino = self.at.ino;
+        self.remove_blocks(size.div_ceil(BLOCK)..FILE_BLOCKS_MAX).await?;
+        let clear = |op: &mut Op<'_>| {
+            let core = inode::edit(op, ino)?;
+            core.flags = (core.flags.get() & !FLAG_TRUNCATING).into();
+            Ok(())
+        };
+        self.ground.run(clear).await
     }
 
     pub(super) async fn set_size(&mut self, size: u64) -> Result<(), FsError> {

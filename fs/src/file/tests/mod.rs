@@ -1,5 +1,4 @@
 //! Stories of files on a volume whose metadata is in memory.
 
 mod lab;
-mod model;
 mod stories;

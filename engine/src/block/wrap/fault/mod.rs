@@ -53,6 +53,10 @@ impl BlockDevice for Fault {
         self.inner.memory_len()
     }
 
+    fn zeroes_fast(&self) -> bool {
+        self.inner.zeroes_fast()
+    }
+
     fn rescan(&self) -> Result<(), SetupError> {
         self.inner.rescan()
     }

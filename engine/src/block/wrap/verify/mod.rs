@@ -104,6 +104,10 @@ impl BlockDevice for Verify {
         self.inner.memory_len()
     }
 
+    fn zeroes_fast(&self) -> bool {
+        self.inner.zeroes_fast()
+    }
+
     fn rescan(&self) -> Result<(), SetupError> {
         self.inner.rescan()
     }

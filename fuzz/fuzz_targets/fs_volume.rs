@@ -1,0 +1,4 @@
+//! Operations on damaged volumes.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| byway_fs::fuzz::fs_volume(data));
