@@ -1,7 +1,5 @@
 //! The words of the commands that make, check and show volumes.
 
-use std::path::PathBuf;
-
 use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
@@ -14,8 +12,6 @@ pub(crate) enum FsCommand {
     Grow(VolumeArgs),
     /// Damage a volume on purpose, for tests of byway fsck
     Wreck(WreckArgs),
-    /// Copy the metadata of a volume into a sparse file, for a report of a bug
-    Image(MetadataArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -103,16 +99,4 @@ pub(crate) struct WreckArgs {
     /// Damage it without asking
     #[arg(long)]
     pub(crate) yes: bool,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct MetadataArgs {
-    /// The device: a file, block device or URI
-    #[arg(value_name = "FILE|URI")]
-    pub(crate) uri: String,
-    /// The sparse file to write, which must not be there
-    pub(crate) file: PathBuf,
-    /// Make names, attributes and contents that lie in metadata unreadable
-    #[arg(long)]
-    pub(crate) scramble: bool,
 }

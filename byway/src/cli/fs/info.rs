@@ -1,13 +1,14 @@
-//! `byway fs info`, `label`, `grow` and `image`: what a volume is, and what changes it as a whole.
+//! `byway fs info`, `label` and `grow`: what a volume is, and what changes it as a whole.
 
+use std::sync::Arc;
+
+use byway_fs::dump::Walker;
 use byway_fs::format::{BLOCK_LEN, Superblock};
-use byway_fs::image;
 use byway_fs::tune;
 use byway_fs::volume::{MountOptions, Refusal, Statfs, Volume};
-use byway_fs::dump::Walker;
 use serde::Serialize;
 
-use super::args::{LabelArgs, MetadataArgs, VolumeArgs};
+use super::args::{LabelArgs, VolumeArgs};
 use super::on;
 use crate::cli::failure::Failure;
 use crate::cli::{output, text};
@@ -127,42 +128,20 @@ pub(super) fn label(args: &LabelArgs) -> Result<(), Failure> {
 
 pub(super) fn grow(args: &VolumeArgs) -> Result<(), Failure> {
     let grown = on::device(&args.uri, false, |core, device| async move {
-        on::unused(&core, &device).await?;
-        tune::grow(&core, &device).await.map_err(|error| on::named(&device, error))
+        let named = |error| on::named(&device, error);
+        let options = MountOptions::default();
+        let mounted = Volume::mount(&core, Arc::clone(&device), options).await;
+        let volume = mounted.map_err(|error| Failure::failed(error.to_string()))?;
+        let before = volume.geometry().blocks;
+        let grown = volume.grow().await;
+        volume.unmount().await.map_err(named)?;
+        Ok((before, grown.map_err(named)?))
     })?;
     if args.json {
         return text::print_json(&serde_json::json!({ "blocks_before": grown.0, "blocks": grown.1 }));
     }
     let sized = |blocks: u64| text::size(blocks * BLOCK_LEN as u64);
     output::print(&format!("{}: {} before, {} now\n", args.uri, sized(grown.0), sized(grown.1)))
-}
-
-pub(super) fn image(args: &MetadataArgs) -> Result<(), Failure> {
-    let (file, scramble) = (args.file.clone(), args.scramble);
-    let shown = file.display().to_string();
-    let copied = on::device(&args.uri, true, |core, device| async move {
-        on::unused(&core, &device).await?;
-        let target = new_file(&file, device.info().size)?;
-        image::copy(&core, &*device, &*target, scramble)
-            .await
-            .map_err(|error| on::named(&device, error))
-    })?;
-    let len = text::size(copied * BLOCK_LEN as u64);
-    output::print(&format!("{shown}: {copied} blocks of metadata, {len}\n"))
-}
-
-/// A sparse file that was not there before, as a device.
-fn new_file(
-    path: &std::path::Path,
-    len: u64,
-) -> Result<std::sync::Arc<dyn byway_engine::block::BlockDevice>, Failure> {
-    let made = std::fs::File::options().write(true).create_new(true).open(path);
-    made.and_then(|file| file.set_len(len)).map_err(|error| {
-        let shown = path.display();
-        Failure::failed(format!("{shown}: {error}; name a file that is not there"))
-    })?;
-    let uri = byway::Uri::File { path: path.into(), direct: false, read_only: false };
-    Ok(byway::open(&uri)?)
 }
 
 /// A uuid in its usual form.

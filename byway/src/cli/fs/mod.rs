@@ -12,7 +12,7 @@ use super::failure::Failure;
 use args::FsCommand;
 
 pub(crate) use dump::dump;
-pub(crate) use fsck::fsck;
+pub(crate) use fsck::{USAGE as FSCK_USAGE, fsck};
 pub(crate) use mkfs::mkfs;
 
 pub(crate) fn run(command: &FsCommand) -> Result<(), Failure> {
@@ -21,6 +21,5 @@ pub(crate) fn run(command: &FsCommand) -> Result<(), Failure> {
         FsCommand::Label(args) => info::label(args),
         FsCommand::Grow(args) => info::grow(args),
         FsCommand::Wreck(args) => wreck::wreck(args),
-        FsCommand::Image(args) => info::image(args),
     }
 }
