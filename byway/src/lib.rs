@@ -13,6 +13,7 @@ pub mod nbd;
 mod open;
 pub mod secret;
 pub mod uri;
+pub mod volume;
 
 pub use open::{OpenOptions, open, open_with};
-pub use uri::{IscsiUri, NbdPlace, NbdUri, Uri, UriError};
+pub use uri::{FsUri, FsVolume, IscsiUri, NbdPlace, NbdUri, Uri, UriError};

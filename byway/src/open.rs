@@ -50,5 +50,6 @@ pub fn open_with(uri: &Uri, wanted: OpenOptions) -> Result<Arc<dyn BlockDevice>,
             config.read_only |= wanted.read_only;
             Arc::new(NbdDevice::open(config)?)
         }
+        Uri::Fs(uri) => crate::volume::open(uri, wanted)?,
     })
 }

@@ -23,6 +23,7 @@ pub mod names;
 pub mod space;
 pub mod store;
 pub mod tree;
+pub mod tune;
 pub mod volume;
 pub mod wreck;
 pub mod xattr;

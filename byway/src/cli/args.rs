@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use super::fs::args::{DumpArgs, FsCommand, FsckArgs, MkfsArgs};
 use super::nbd::NbdCommand;
 use super::words::WordArgs;
 
@@ -60,6 +61,17 @@ pub(crate) enum Command {
     Target {
         #[command(subcommand)]
         command: TargetCommand,
+    },
+    /// Make a volume of the file system on a device
+    Mkfs(MkfsArgs),
+    /// Check a volume that nobody uses, and mend it
+    Fsck(FsckArgs),
+    /// Show any structure of a volume
+    Dump(DumpArgs),
+    /// Look at a volume as a whole, and change it
+    Fs {
+        #[command(subcommand)]
+        command: FsCommand,
     },
     /// Print the version and the commit of this build
     Version,

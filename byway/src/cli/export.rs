@@ -16,7 +16,7 @@ use byway_export::nbd::{FileRight, Guests, ListenOn, ServerLimits, SharedRight};
 use super::args::ExportArgs;
 use super::crew::{Cores, Crew, ExportPlan, ServerPlan, Station, Threads};
 use super::failure::Failure;
-use super::output;
+use super::{output, text};
 use super::place::uri;
 
 /// How often the server looks whether it is to end, in nanoseconds.
@@ -156,9 +156,7 @@ fn exports(args: &ExportArgs) -> Result<Vec<ExportPlan>, Failure> {
     }
     let wanted = OpenOptions { read_only: args.read_only };
     let open = |(number, word): (usize, &String)| -> Result<ExportPlan, Failure> {
-        let is_uri = word.split_once(':').is_some_and(|(scheme, _)| !scheme.contains('/'));
-        let word = if is_uri { word.clone() } else { format!("file:{word}") };
-        let uri: Uri = word.parse()?;
+        let uri = text::device_uri(word)?;
         let name = match args.name.get(number) {
             Some(name) => name.clone(),
             None if args.uri.len() == 1 => String::new(),

@@ -25,6 +25,22 @@ impl Failure {
         Failure { line: line.into(), code: 1 }
     }
 
+    /// Everything was said; only the exit code is left to tell.
+    pub(crate) fn silent(code: u8) -> Failure {
+        Failure { line: String::new(), code }
+    }
+
+    /// The same with another exit code.
+    #[must_use]
+    pub(crate) fn with_code(self, code: u8) -> Failure {
+        Failure { code, ..self }
+    }
+
+    /// True where the command line is wrong.
+    pub(crate) fn is_usage(&self) -> bool {
+        self.code == 2
+    }
+
     /// What is wrong, in one line.
     pub(crate) fn line(&self) -> &str {
         &self.line
@@ -38,6 +54,9 @@ impl Failure {
 
     /// Says it, in one line.
     pub(crate) fn say(&self) {
+        if self.line.is_empty() {
+            return;
+        }
         let line = self.line.replace('\n', " ");
         eprintln!("byway: {line}");
     }

@@ -11,6 +11,7 @@ mod demo;
 mod doors;
 mod export;
 mod failure;
+mod fs;
 mod iscsi;
 mod log;
 mod lun;
@@ -76,6 +77,10 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Nbd { command } => nbd::run(&command),
         Command::Export(args) => export::run(&args),
         Command::Target { command: TargetCommand::Serve(args) } => target::serve(&args),
+        Command::Mkfs(args) => fs::mkfs(&args),
+        Command::Fsck(args) => fs::fsck(&args),
+        Command::Dump(args) => fs::dump(&args),
+        Command::Fs { command } => fs::run(&command),
         Command::Version => {
             let hash = byway_bench::machine::GIT_HASH;
             output::print(&format!("byway {} ({hash})\n", env!("CARGO_PKG_VERSION")))
@@ -102,5 +107,7 @@ fn usage(error: &clap::Error) -> ExitCode {
     } else {
         what
     };
-    Failure::usage(format!("command line: {what}; see byway --help")).report()
+    let failure = Failure::usage(format!("command line: {what}; see byway --help"));
+    let is_fsck = std::env::args().nth(1).is_some_and(|word| word == "fsck");
+    if is_fsck { failure.with_code(fs::FSCK_USAGE).report() } else { failure.report() }
 }

@@ -5,7 +5,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use byway::Uri;
 use byway_engine::core::{Core, CoreConfig, PollMode};
 use byway_engine::memory::ArenaConfig;
 use byway_engine::net::Address;
@@ -16,7 +15,7 @@ use byway_proto::iscsi::text::IscsiName;
 use super::args::ServeArgs;
 use super::failure::Failure;
 use super::node::{self, NodeWords};
-use super::output;
+use super::{output, text};
 
 /// How often the server looks whether it is to end, in nanoseconds.
 const LOOK_NS: u64 = 50_000_000;
@@ -96,7 +95,7 @@ fn config(args: &ServeArgs, core: &Rc<Core>) -> Result<TargetConfig, Failure> {
     let words = NodeWords {
         name: &args.name,
         portals,
-        luns: args.lun.iter().map(|word| lun(word)).collect::<Result<_, _>>()?,
+        luns: args.lun.iter().map(|word| text::device_uri(word)).collect::<Result<_, _>>()?,
         read_only: args.read_only,
         digest: args.digest,
         initiators: args.initiator.iter().map(|word| name(word)).collect::<Result<_, _>>()?,
@@ -124,10 +123,4 @@ fn name(word: &str) -> Result<IscsiName, Failure> {
     IscsiName::new(word).map_err(|error| {
         Failure::usage(format!("--initiator '{word}': {error}; write iqn.YYYY-MM.domain:name"))
     })
-}
-
-fn lun(word: &str) -> Result<Uri, Failure> {
-    let is_uri = word.split_once(':').is_some_and(|(scheme, _)| !scheme.contains('/'));
-    let word = if is_uri { word.to_owned() } else { format!("file:{word}") };
-    Ok(word.parse()?)
 }

@@ -43,6 +43,21 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     output::print(&(json + "\n"))
 }
 
+/// The URI of a device; a word without a scheme is the path of a file.
+pub(crate) fn device_uri(word: &str) -> Result<Uri, Failure> {
+    let is_uri = word.split_once(':').is_some_and(|(scheme, _)| !scheme.contains('/'));
+    let word = if is_uri { word.to_owned() } else { format!("file:{word}") };
+    Ok(word.parse()?)
+}
+
+/// The word that JSON has for a value; empty where it has none.
+pub(crate) fn word_of(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
+
 /// The URI of a LUN.
 pub(crate) fn iscsi_uri(text: &str) -> Result<IscsiUri, Failure> {
     match text.parse::<Uri>()? {

@@ -1,9 +1,11 @@
 //! The URIs of devices: `file:/path[?direct=off&readonly=on]`, `mem:SIZE`, `null:SIZE`,
-//! `iscsi://portal/target/lun`, `nbd://host/EXPORT` and `nbd+unix:///EXPORT?socket=/path`.
+//! `iscsi://portal/target/lun`, `nbd://host/EXPORT`, `nbd+unix:///EXPORT?socket=/path`, and files of
+//! volumes: `fs:[DEVICE-URI]/path` and `fs:NAME/path`.
 //!
 //! Pure. A path may hold any byte as `%XX`; `?`, `#` and `%` must be written so. Sizes are those of
 //! the bench: `1g`, `512MiB`.
 
+mod fs;
 mod iscsi;
 mod nbd;
 
@@ -16,13 +18,14 @@ use std::str::FromStr;
 use byway_bench::words::{show_size, size};
 use byway_proto::iscsi::chap::Algorithm;
 
+pub use fs::{FsUri, FsVolume, is_volume_name};
 pub use iscsi::IscsiUri;
 pub use nbd::{NBD_PORT, NbdPlace, NbdUri};
 
 /// The longest URI, in bytes.
 pub const URI_LEN_MAX: usize = 8192;
 const SCHEMES: &str = "use file:/path, iscsi://host/TARGET/LUN, nbd+unix:///EXPORT?socket=/path, nbd://host/EXPORT, \
-     mem:SIZE or null:SIZE, such as mem:1g";
+     fs:[DEVICE-URI]/path, mem:SIZE or null:SIZE, such as mem:1g";
 
 /// The name of a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +47,8 @@ pub enum Uri {
     Iscsi(Box<IscsiUri>),
     /// An export of an NBD server.
     Nbd(Box<NbdUri>),
+    /// A file of a volume.
+    Fs(Box<FsUri>),
 }
 
 /// A URI that means nothing.
@@ -118,6 +123,7 @@ fn parse(word: &str) -> Result<Uri, Wrong> {
         "file" => file(rest),
         "mem" => sized(rest).map(Uri::Mem),
         "null" => sized(rest).map(Uri::Null),
+        "fs" => fs::parse(rest).map(|uri| Uri::Fs(Box::new(uri))),
         "iscsi" => iscsi::parse(rest).map(|uri| Uri::Iscsi(Box::new(uri))),
         "nbd" => nbd::parse(rest, false).map(|uri| Uri::Nbd(Box::new(uri))),
         "nbd+unix" => nbd::parse(rest, true).map(|uri| Uri::Nbd(Box::new(uri))),
@@ -228,6 +234,7 @@ impl fmt::Display for Uri {
             Uri::Null(bytes) => write!(f, "null:{}", show_size(*bytes)),
             Uri::Iscsi(uri) => uri.fmt(f),
             Uri::Nbd(uri) => uri.fmt(f),
+            Uri::Fs(uri) => uri.fmt(f),
             Uri::File { path, direct, read_only } => {
                 f.write_str("file:")?;
                 encode(path, f)?;

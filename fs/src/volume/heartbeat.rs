@@ -6,6 +6,7 @@
 use std::rc::Rc;
 
 use byway_engine::api::Disk;
+use byway_engine::block::BlockDevice;
 use byway_engine::core::Core;
 use byway_engine::error::IoError;
 
@@ -52,6 +53,21 @@ fn beat(uuid: &[u8; 16], slot: u16, block: &Block) -> Option<Beat> {
         incarnation: core.incarnation.get(),
         host: core.host_name(),
     })
+}
+
+/// Refuses where somebody uses the volume `uuid` on a device: for tools that change a volume, or
+/// look at it, without mounting it. Takes [`WATCH_NS`] where a heartbeat says that it is alive.
+///
+/// # Errors
+/// [`Refusal::InUse`] where a heartbeat moves; else the device failed.
+pub async fn unused(
+    core: &Rc<Core>,
+    device: &dyn BlockDevice,
+    uuid: &[u8; 16],
+) -> Result<(), Refusal> {
+    let disk = Disk::open(core, device)?;
+    let beats = read_beats(&disk, uuid).await?;
+    watch(core, &disk, uuid, &beats).await
 }
 
 /// Watches those that say that they are alive; refuses where one moves.

@@ -32,7 +32,7 @@ use byway_engine::core::Core;
 use byway_engine::exec::Class;
 
 pub use directory::{Directory, Names};
-pub use heartbeat::{HEARTBEAT_NS, WATCH_NS};
+pub use heartbeat::{HEARTBEAT_NS, WATCH_NS, unused};
 pub use options::{COMMIT_INTERVAL_NS, MountError, MountOptions, Refusal};
 pub use recover::Replayed;
 pub use shared::{Status, VolumeCounts};
