@@ -113,6 +113,16 @@ impl Bits {
         parts(at, len).map(|(index, mask)| (self.0[index].get() & mask).count_ones()).sum()
     }
 
+    /// The words of the bits, in order.
+    pub fn words(&self) -> impl Iterator<Item = u64> + '_ {
+        self.0.iter().map(|word| word.get())
+    }
+
+    /// Replaces the first words.
+    pub fn put_words(&mut self, words: impl Iterator<Item = u64>) {
+        self.0.iter_mut().zip(words).for_each(|(to, word)| to.set(word));
+    }
+
     /// The first clear bit in `from..end`.
     pub fn next_clear(&self, from: u32, end: u32) -> Option<u32> {
         self.find(from, end, |word| !word)

@@ -1,6 +1,6 @@
 //! One check: what it knows of the volume, and what it has found.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::Claims;
 use super::finding::{Code, Report};
@@ -59,7 +59,7 @@ pub(crate) struct Check {
     /// Who uses which blocks.
     pub(crate) claims: Claims,
     /// Blocks that are metadata, so that no file's data may lie there.
-    pub(crate) metadata: BTreeSet<u64>,
+    pub(crate) metadata: Claims,
     /// A block was claimed twice.
     pub(crate) is_shared: bool,
     /// Inodes in use.
@@ -79,13 +79,13 @@ impl Check {
     pub(crate) fn new(reader: Reader, superblock: Superblock, repair: bool) -> Check {
         let claims = Claims::new(superblock.geometry);
         Check {
+            metadata: Claims::new(superblock.geometry),
             reader,
             superblock,
             report: Report::default(),
             found: 0,
             repair,
             claims,
-            metadata: BTreeSet::new(),
             is_shared: false,
             inodes: BTreeMap::new(),
             groups: BTreeMap::new(),
@@ -98,7 +98,7 @@ impl Check {
     /// Forgets what the pass saw, for the next one over what was mended.
     pub(crate) fn start_over(&mut self) {
         self.claims = Claims::new(self.superblock.geometry);
-        self.metadata.clear();
+        self.metadata = Claims::new(self.superblock.geometry);
         self.is_shared = false;
         self.inodes.clear();
         self.groups.clear();
@@ -137,7 +137,7 @@ impl Check {
         if !self.geometry().is_inside_group(run) {
             return false;
         }
-        self.metadata.insert(bno);
+        self.metadata.add(run);
         !self.claims.add(run)
     }
 

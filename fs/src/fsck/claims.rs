@@ -29,8 +29,7 @@ impl Claims {
 
     /// Claims every block of a run, which lies within one group. True where one was claimed before.
     pub fn add(&mut self, run: Run) -> bool {
-        let group = self.geometry.group_of(run.start);
-        let first = (run.start - self.geometry.group_start(group)) as u32;
+        let (group, first) = self.place(run.start);
         let len = self.geometry.group_len(group);
         let words = len.div_ceil(64) as usize;
         let claims = self.groups.entry(group).or_insert_with(|| Group::new(words));
@@ -39,9 +38,36 @@ impl Claims {
 
     /// Claims of one block.
     pub fn count(&self, bno: u64) -> u32 {
-        let group = self.geometry.group_of(bno);
-        let at = (bno - self.geometry.group_start(group)) as u32;
+        let (group, at) = self.place(bno);
         self.groups.get(&group).map_or(0, |claims| claims.count(at))
+    }
+
+    /// True where a block of a run, which lies within one group, is claimed.
+    pub fn any(&self, run: Run) -> bool {
+        let (group, first) = self.place(run.start);
+        let claimed = |claims: &Group| claims.alike(first, first + run.len as u32);
+        let claims = self.groups.get(&group);
+        claims.is_some_and(|claims| claims.is_set(first) || u64::from(claimed(claims)) < run.len)
+    }
+
+    /// True where a block of a run, which lies within one group, is claimed more than once.
+    pub fn any_shared(&self, run: Run) -> bool {
+        let (group, first) = self.place(run.start);
+        self.groups.get(&group).is_some_and(|claims| claims.any_more(first, run.len as u32))
+    }
+
+    /// Blocks that are claimed, in order.
+    pub fn blocks(&self) -> impl Iterator<Item = u64> + '_ {
+        self.groups.iter().flat_map(|(group, claims)| {
+            let start = self.geometry.group_start(*group);
+            let words = (0u64..).step_by(64).zip(&claims.once);
+            words.flat_map(move |(at, word)| ones(*word).map(move |bit| start + at + bit))
+        })
+    }
+
+    fn place(&self, bno: u64) -> (u32, u32) {
+        let group = self.geometry.group_of(bno);
+        (group, (bno - self.geometry.group_start(group)) as u32)
     }
 
     /// The words of one group's bitmap: bit set, block claimed. None where nothing is.
@@ -69,6 +95,16 @@ impl Claims {
     }
 }
 
+/// The numbers of the bits that are set in a word, ascending.
+pub(super) fn ones(word: u64) -> impl Iterator<Item = u64> {
+    let mut rest = word;
+    std::iter::from_fn(move || {
+        let bit = u64::from(rest.trailing_zeros());
+        rest &= rest.wrapping_sub(1);
+        (bit < 64).then_some(bit)
+    })
+}
+
 impl Group {
     fn new(words: usize) -> Group {
         Group { once: vec![0; words], more: BTreeMap::new() }
@@ -80,11 +116,12 @@ impl Group {
         let mut again = false;
         while at < end {
             let run = self.alike(at, end);
-            match self.is_set(at) {
+            let is_again = self.is_set(at);
+            match is_again {
                 true => self.add_more(at, run),
                 false => self.set(at, run),
             }
-            again |= self.more_at(at) > 0;
+            again |= is_again;
             at += run;
         }
         again
@@ -126,6 +163,10 @@ impl Group {
     fn more_at(&self, at: u32) -> u32 {
         let before = self.more.range(..=at).next_back();
         before.map_or(0, |(start, (len, count))| if at < start + len { *count } else { 0 })
+    }
+
+    fn any_more(&self, first: u32, len: u32) -> bool {
+        self.more_at(first) > 0 || self.more.range(first..first + len).next().is_some()
     }
 
     /// One claim more for each block of a range that is claimed already.
@@ -192,9 +233,15 @@ mod tests {
             for (start, len) in runs {
                 let range = start as usize..(start + len) as usize;
                 let again = model[range.clone()].iter().any(|count| *count > 0);
+                prop_assert_eq!(claims.any(Run { start, len }), again);
                 prop_assert_eq!(claims.add(Run { start, len }), again);
+                let shared = model[range.clone()].iter().any(|count| *count > 1);
+                let run = Run { start, len };
+                prop_assert_eq!(claims.any_shared(run), shared || again);
                 model[range].iter_mut().for_each(|count| *count += 1);
             }
+            let claimed = (0..512).filter(|bno| model[*bno as usize] > 0);
+            prop_assert!(claims.blocks().eq(claimed));
             for (bno, count) in model.iter().enumerate() {
                 prop_assert_eq!(claims.count(bno as u64), *count, "block {}", bno);
             }

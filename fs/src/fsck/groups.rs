@@ -30,6 +30,7 @@ pub(crate) async fn look(c: &mut Check) -> Result<(), Gone> {
 async fn initialised(c: &mut Check) -> Result<Vec<u32>, Gone> {
     let total = u64::from(c.geometry().groups());
     let mut groups = Vec::new();
+    c.reader.ahead(Run { start: GROUP_MAP_AT, len: GROUP_MAP_BLOCKS }).await?;
     for index in 0..GROUP_MAP_BLOCKS {
         let bno = GROUP_MAP_AT + index;
         let bits = bits_in(total, index);
@@ -194,10 +195,9 @@ pub(crate) async fn claim_pending(c: &mut Check) -> Result<(), Gone> {
     for group in groups {
         let start = c.geometry().group_start(group);
         let pending = c.groups[&group].pending.clone();
-        let used = pending.iter().find(|record| {
-            (record.key..record.key + u64::from(record.len))
-                .any(|at| c.claims.count(start + at) > 0)
-        });
+        let used = pending
+            .iter()
+            .find(|record| c.claims.any(Run { start: start + record.key, len: record.len.into() }));
         if let Some(record) = used {
             let text = format!(
                 "group {group}: a pending free of {} blocks at {} names blocks in use; all of the group's pending frees are dropped",

@@ -257,15 +257,17 @@ enum Sharing {
 }
 
 fn sharing(c: &mut Check, ino: u64, record: Record) -> Sharing {
-    let end = record.value + u64::from(record.len);
-    if c.metadata.range(record.value..end).next().is_some() {
+    let run = Run { start: record.value, len: record.len.into() };
+    if !c.geometry().is_inside_group(run) {
+        return Sharing::Fine;
+    }
+    if c.metadata.any(run) {
         let text =
             format!("inode {ino}: the extent at {} covers metadata; it is dropped", record.key);
         c.note(Code::ExtentRecord, ino, text);
         return Sharing::Metadata;
     }
-    let is_shared = (record.value..end).any(|bno| c.claims.count(bno) > 1);
-    if is_shared && record.flags & SHARED == 0 {
+    if c.claims.any_shared(run) && record.flags & SHARED == 0 {
         let text = format!(
             "inode {ino}: the extent at {} has other users and does not say so; it is marked as shared",
             record.key

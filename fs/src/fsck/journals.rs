@@ -5,15 +5,23 @@ use super::finding::Code;
 use super::reader::Gone;
 use crate::format::{Kind, SLOTS, SlotCore};
 use crate::journal::{Fed, Head, JournalPlace, Replay, Scan, Verdict, verdict};
-use crate::store::{Block, Mutation, Want};
+use crate::store::{Block, Mutation, Run, Want};
+
+/// Blocks that a scan reads at once: few at first, as most journals end soon.
+const AHEAD_MIN: u64 = 8;
+/// The most of them: 1 MiB.
+const AHEAD_MAX: u64 = 256;
 
 /// Replays every journal into the overlay, and resets their heads. It must be the first thing: all
 /// that is looked at later is what a mount would see.
 pub(crate) async fn replay(c: &mut Check) -> Result<(), Gone> {
+    let mut places = Vec::new();
+    c.reader.ahead(Run { start: c.geometry().slot_block(0), len: SLOTS.into() }).await?;
     for slot in 0..SLOTS {
-        if let Some(place) = place_of(c, slot).await? {
-            replay_one(c, place).await?;
-        }
+        places.extend(place_of(c, slot).await?);
+    }
+    for place in places {
+        replay_one(c, place).await?;
     }
     Ok(())
 }
@@ -82,8 +90,16 @@ async fn scan(
 ) -> Result<(Replay, (u64, u64)), Gone> {
     let mut replay = Replay::default();
     let mut scan = Scan::new(*place, head);
+    let (mut ahead, mut end) = (AHEAD_MIN, scan.position());
     loop {
-        let Some(block) = c.reader.raw(place.bno(scan.position())).await? else {
+        let at = scan.position();
+        if at == end {
+            let row = place.pieces(at..at + ahead, ahead).swap_remove(0);
+            end = row.end;
+            ahead = AHEAD_MAX.min(2 * ahead);
+            c.reader.ahead(Run { start: place.bno(at), len: end - at }).await?;
+        }
+        let Some(block) = c.reader.raw(place.bno(at)).await? else {
             break;
         };
         match scan.feed(&block) {

@@ -4,13 +4,17 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::check::Check;
+use super::claims::ones;
 use super::finding::Code;
 use super::names::{Directory, enter, follow};
 use super::reader::Gone;
 use super::work::Work;
-use crate::format::{Bits, InodeCore, Kind, bits_in, header};
+use crate::format::{BITS_PER_BLOCK, Bits, InodeCore, Kind, header};
 use crate::inode::InodeRef;
 use crate::store::{Block, Want};
+
+/// Words of bits in one bitmap block.
+const WORDS: usize = BITS_PER_BLOCK as usize / 64;
 
 /// Looks for lost inodes, and follows the names of lost directories.
 pub(crate) async fn look(c: &mut Check) -> Result<(), Gone> {
@@ -46,17 +50,23 @@ async fn candidates(c: &mut Check) -> Result<Vec<(u64, Rc<Block>)>, Gone> {
 async fn nobodys(c: &mut Check, group: u32) -> Result<Vec<u64>, Gone> {
     let (first, start) = (c.geometry().group_header(group) + 1, c.geometry().group_start(group));
     let want = Want::new(Kind::Bitmap, group.into());
+    let end = start + c.geometry().group_len(group);
     let mut found = Vec::new();
     if !c.groups[&group].pending_sound {
         return Ok(found);
     }
     for index in 0..u64::from(c.geometry().bitmap_blocks()) {
-        let bits = bits_in(c.geometry().group_len(group), index);
         let read = c.reader.get(first + index, want).await?;
-        let base = start + index * crate::format::BITS_PER_BLOCK;
-        let is_set = |bit: u32| read.as_ref().is_ok_and(|block| Bits::of(block).get(bit));
-        let nobodys = (0..bits).filter(|bit| is_set(*bit)).map(|bit| base + u64::from(bit));
-        found.extend(nobodys.filter(|bno| c.claims.count(*bno) == 0));
+        let base = start + index * BITS_PER_BLOCK;
+        let Ok(block) = read else { continue };
+        let claimed = c.claims.bits(group).unwrap_or_default();
+        let claimed = claimed.iter().skip(index as usize * WORDS).copied();
+        let words = Bits::of(&block).words().zip(claimed.chain(std::iter::repeat(0)));
+        let words = (base..).step_by(64).zip(words);
+        let nobodys = |(first, (set, claimed)): (u64, (u64, u64))| {
+            ones(set & !claimed).map(move |bit| first + bit)
+        };
+        found.extend(words.flat_map(nobodys).filter(|bno| *bno < end));
     }
     Ok(found)
 }

@@ -9,10 +9,11 @@ use std::rc::Rc;
 use byway_engine::api::Disk;
 use byway_engine::block::Io;
 use byway_engine::error::{ErrorKind, IoError};
+use byway_engine::memory::LEASE_LEN_MAX;
 
 use super::judge::judge;
 use crate::format::BLOCK_LEN;
-use crate::store::{Block, Damage, Fault, Want};
+use crate::store::{Block, Damage, Fault, Run, Want};
 
 /// Reads that are under way at once.
 const READS_MAX: usize = 64;
@@ -30,12 +31,14 @@ pub(crate) struct Reader {
     disk: Disk,
     uuid: [u8; 16],
     overlay: BTreeMap<u64, Rc<Block>>,
+    /// Blocks of the device that lie in a row, and the first one's number.
+    row: (u64, Vec<Rc<Block>>),
 }
 
 impl Reader {
     /// The blocks on a device. Its blocks carry `uuid`.
     pub(crate) fn new(disk: Disk, uuid: [u8; 16]) -> Reader {
-        Reader { disk, uuid, overlay: BTreeMap::new() }
+        Reader { disk, uuid, overlay: BTreeMap::new(), row: (0, Vec::new()) }
     }
 
     /// The volume's uuid.
@@ -62,6 +65,29 @@ impl Reader {
         Ok(looks)
     }
 
+    /// Reads blocks in a row with one request, for whoever asks for them one by one next. Where the
+    /// medium cannot deliver all of them nothing is kept, and each is read when it is asked for.
+    pub(crate) async fn ahead(&mut self, run: Run) -> Result<(), Gone> {
+        self.row.1.clear();
+        let most = self.disk.info().io_len_max.min(LEASE_LEN_MAX) as u64 / BLOCK_LEN as u64;
+        let len = run.len.min(most);
+        let Some(lease) = self.disk.core().lease((len * BLOCK_LEN as u64) as u32) else {
+            return Ok(());
+        };
+        let (read, lease) = self.disk.read(run.start.saturating_mul(BLOCK_LEN as u64), lease).await;
+        match read {
+            Err(error) if is_no_block(&error) => Ok(()),
+            Err(error) => Err(error),
+            Ok(_) => {
+                let (blocks, _) = lease.as_chunks::<BLOCK_LEN>();
+                let blocks = blocks.iter().map(|bytes| Rc::new(Block::from_bytes(bytes)));
+                self.row.0 = run.start;
+                self.row.1.extend(blocks);
+                Ok(())
+            }
+        }
+    }
+
     /// A block, unjudged; None where the medium cannot deliver it.
     pub(crate) async fn raw(&self, bno: u64) -> Result<Option<Rc<Block>>, Gone> {
         self.start(bno).finish(bno).await
@@ -75,6 +101,10 @@ impl Reader {
 
     fn start(&self, bno: u64) -> Started {
         if let Some(block) = self.overlay.get(&bno) {
+            return Started::Here(Rc::clone(block));
+        }
+        let at = bno.checked_sub(self.row.0).and_then(|at| usize::try_from(at).ok());
+        if let Some(block) = at.and_then(|at| self.row.1.get(at)) {
             return Started::Here(Rc::clone(block));
         }
         let Some(lease) = self.disk.core().lease(BLOCK_LEN as u32) else {
@@ -96,6 +126,7 @@ impl Reader {
 
     /// Writes what differs, and makes it durable; `last` goes after everything else.
     pub(crate) async fn write_back(&mut self, last: u64) -> Result<(), Gone> {
+        self.row.1.clear();
         let mut blocks = std::mem::take(&mut self.overlay);
         let at_last = blocks.remove_entry(&last);
         let blocks: Vec<_> = blocks.into_iter().collect();
@@ -147,11 +178,15 @@ impl Started {
                 completion.payload.copy_to(0, block.bytes_mut());
                 Ok(Some(Rc::new(block)))
             }
-            // Beyond the end of the device, or rotten: there is no such block.
-            Err(error) if matches!(error.kind, ErrorKind::Media | ErrorKind::Range) => Ok(None),
+            Err(error) if is_no_block(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }
+}
+
+/// Beyond the end of the device, or rotten: there is no such block.
+fn is_no_block(error: &IoError) -> bool {
+    matches!(error.kind, ErrorKind::Media | ErrorKind::Range)
 }
 
 fn no_memory(bno: u64) -> Gone {

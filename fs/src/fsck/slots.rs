@@ -17,8 +17,12 @@ use crate::tree::Record;
 /// Looks at all slots: claims their journals, and collects their orphans.
 pub(crate) async fn look(c: &mut Check) -> Result<Vec<(u16, Vec<Record>)>, Gone> {
     let mut orphans = Vec::new();
+    c.reader.ahead(Run { start: HEARTBEATS_AT, len: SLOTS.into() }).await?;
     for slot in 0..SLOTS {
         heartbeat(c, slot).await?;
+    }
+    c.reader.ahead(Run { start: c.geometry().slot_block(0), len: SLOTS.into() }).await?;
+    for slot in 0..SLOTS {
         let block = block_of(c, slot).await?;
         claim_journal(c, slot, &block);
         orphans.push((slot, orphans_of(c, slot, &block).await?));

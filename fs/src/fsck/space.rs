@@ -9,7 +9,7 @@ use crate::format::{
     BITS_PER_BLOCK, Bits, GROUP_MAP_AT, GROUP_REFCOUNTS_AT, GROUP_REFCOUNTS_LEN, GroupCore, Kind,
     SLOTS, SlotCore, bits_in,
 };
-use crate::store::{Block, Want};
+use crate::store::{Block, Run, Want};
 
 /// Words of bits in one bitmap block.
 const WORDS: usize = BITS_PER_BLOCK as usize / 64;
@@ -78,23 +78,11 @@ fn blocks_of(c: &Check, group: u32) -> Vec<Block> {
         let mut block = c.blank(first + index, want);
         let map = Bits::of_mut(&mut block);
         let from = (index as usize * WORDS).min(words.len());
-        for (at, word) in words[from..].iter().take(WORDS).enumerate() {
-            set_word(map, at as u32 * 64, *word);
-        }
+        map.put_words(words[from..].iter().copied());
         set_counts(&mut block, bits_in(len, index));
         block
     };
     (0..u64::from(c.geometry().bitmap_blocks())).map(block).collect()
-}
-
-fn set_word(map: &mut Bits, at: u32, word: u64) {
-    let mut rest = word;
-    while rest != 0 {
-        let first = rest.trailing_zeros();
-        let len = (rest >> first).trailing_ones();
-        map.set(at + first, len);
-        rest &= if first + len == 64 { 0 } else { u64::MAX << (first + len) };
-    }
 }
 
 /// Compares a sound bitmap with the claims; true where they differ.
@@ -106,13 +94,9 @@ async fn differs(c: &mut Check, group: u32, wanted: &[Block]) -> Result<bool, Go
         let Ok(found) = c.reader.get(bno, want).await? else {
             return Ok(true);
         };
-        let (is, shall) = (Bits::of(&found), Bits::of(block));
-        for at in 0..BITS_PER_BLOCK as u32 {
-            match (is.get(at), shall.get(at)) {
-                (false, true) => lost += 1,
-                (true, false) => leaked += 1,
-                _ => {}
-            }
+        for (is, shall) in Bits::of(&found).words().zip(Bits::of(block).words()) {
+            lost += u64::from((shall & !is).count_ones());
+            leaked += u64::from((is & !shall).count_ones());
         }
     }
     if lost > 0 {
@@ -185,6 +169,7 @@ fn joined(records: &[crate::tree::Record]) -> Vec<(u32, u32, u32)> {
 /// Compares the counts of all slots together with what is in use, and corrects the first slot's.
 pub(crate) async fn compare_counts(c: &mut Check) -> Result<(), Gone> {
     let (mut blocks, mut inodes) = (0i64, 0i64);
+    c.reader.ahead(Run { start: c.geometry().slot_block(0), len: SLOTS.into() }).await?;
     for slot in 0..SLOTS {
         let bno = c.geometry().slot_block(slot);
         if let Ok(block) = c.reader.get(bno, Want::new(Kind::Slot, slot.into())).await? {

@@ -60,10 +60,10 @@ impl Target {
         kind: Kind,
         mut is_wanted: impl FnMut(u64, &Block) -> bool,
     ) -> Result<Option<(u64, Rc<Block>)>, WreckError> {
-        for bno in &self.check.metadata {
-            let block = self.read(*bno).await?;
-            if header(block.bytes()).kind.get() == kind.code() && is_wanted(*bno, &block) {
-                return Ok(Some((*bno, block)));
+        for bno in self.check.metadata.blocks() {
+            let block = self.read(bno).await?;
+            if header(block.bytes()).kind.get() == kind.code() && is_wanted(bno, &block) {
+                return Ok(Some((bno, block)));
             }
         }
         Ok(None)

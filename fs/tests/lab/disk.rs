@@ -15,6 +15,8 @@ use super::image::{Image, SECTOR};
 use super::log::{Event, Request, SharedLog};
 
 const DEPTH: u32 = 64;
+/// Bytes that are copied at once.
+const PIECE: usize = 4096;
 
 /// The device.
 pub(crate) struct LogDisk {
@@ -83,9 +85,12 @@ impl LogChannel {
         let mut image = self.image.lock().expect("no test panics with it");
         match io.op {
             Op::Read => {
-                let mut bytes = vec![0; len as usize];
-                image.read(offset, &mut bytes);
-                io.payload.copy_from(0, &bytes);
+                let mut bytes = [0; PIECE];
+                for at in (0..len as usize).step_by(PIECE) {
+                    let piece = &mut bytes[..PIECE.min(len as usize - at)];
+                    image.read(offset + at as u64, piece);
+                    io.payload.copy_from(at as u64, piece);
+                }
                 (None, io.done())
             }
             Op::Write => {

@@ -12,7 +12,8 @@ pub(crate) type Sector = [u8; SECTOR];
 /// A device of zeroes but for some sectors. Clones share them.
 #[derive(Clone, Default)]
 pub(crate) struct Image {
-    base: Arc<BTreeMap<u64, Arc<Sector>>>,
+    /// By number; what is None or not there is zeroes.
+    base: Arc<Vec<Option<Arc<Sector>>>>,
     top: BTreeMap<u64, Arc<Sector>>,
 }
 
@@ -38,8 +39,11 @@ impl Image {
     /// Reads whole sectors.
     pub(crate) fn read(&self, offset: u64, into: &mut [u8]) {
         let first = offset / SECTOR as u64;
+        let end = first + (into.len() / SECTOR) as u64;
+        let mut newer = self.top.range(first..end).peekable();
         for (number, chunk) in (first..).zip(into.chunks_exact_mut(SECTOR)) {
-            match self.top.get(&number).or_else(|| self.base.get(&number)) {
+            let newer = newer.next_if(|(at, _)| **at == number).map(|(_, sector)| sector);
+            match newer.or_else(|| self.base.get(number as usize)?.as_ref()) {
                 Some(sector) => chunk.copy_from_slice(&sector[..]),
                 None => chunk.fill(0),
             }
@@ -48,9 +52,11 @@ impl Image {
 
     /// Makes what differs part of the base, so that clones are cheap.
     pub(crate) fn settle(&mut self) {
-        if !self.top.is_empty() {
-            let base = Arc::make_mut(&mut self.base);
-            base.append(&mut self.top);
+        let Some((last, _)) = self.top.last_key_value() else { return };
+        let base = Arc::make_mut(&mut self.base);
+        base.resize(base.len().max(*last as usize + 1), None);
+        for (number, sector) in std::mem::take(&mut self.top) {
+            base[number as usize] = Some(sector);
         }
     }
 }
