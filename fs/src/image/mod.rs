@@ -120,7 +120,7 @@ fn places(c: &Check) -> Vec<u64> {
         let header = geometry.group_header(*group);
         places.extend(header..=header + u64::from(geometry.bitmap_blocks()));
     }
-    places.extend(c.metadata.iter().copied());
+    places.extend(c.metadata.blocks());
     places.sort_unstable();
     places.dedup();
     places

@@ -1,13 +1,14 @@
 //! `byway demo`: it all, on this machine, with nothing set up.
 //!
-//! A target serves a sparse file over iSCSI on loopback, an export serves that LUN over NBD on a
-//! Unix socket, and a verified load runs on the export: three processes. The target is killed under
-//! the load and started again, then the export; what was written is read back. Each act says what it
-//! does when it does it.
+//! A target serves a sparse file over iSCSI on loopback, a volume is made on that LUN with an image in
+//! it, an export serves the image over NBD on a Unix socket, and a verified load runs on the export:
+//! three processes. The target is killed under the load and started again, then the export; what was
+//! written is read back, and the volume is checked. Each act says what it does when it does it.
 
 mod folder;
 mod report;
 mod server;
+mod volume;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,6 +31,7 @@ use super::output;
 use folder::Folder;
 use report::{Outage, Outages, Report};
 use server::Server;
+use volume::DemoVolume;
 
 /// How long a killed server stays away, in nanoseconds.
 const AWAY_NS: u64 = 500_000_000;
@@ -58,8 +60,9 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     if ends.all.load(Ordering::Relaxed) {
         return Err(Failure::failed("interrupted; everything is cleaned up"));
     }
-    stage.read_back(disk_len)?;
-    let report = Report::new(&result, stage.outages()?, stage.verify.counts());
+    stage.read_back()?;
+    let fsck = stage.check_volume()?;
+    let report = Report::new(&result, stage.outages()?, stage.verify.counts(), &fsck);
     say(&format!("\n{}", report.table()))?;
     if let Some(path) = &args.json {
         output::write(path, report.json().as_bytes())?;
@@ -101,6 +104,7 @@ impl Ends {
 
 /// What the demo plays on.
 struct Stage {
+    volume: DemoVolume,
     servers: Arc<Mutex<Servers>>,
     device: Arc<dyn BlockDevice>,
     verify: VerifyHandle,
@@ -118,8 +122,9 @@ impl Stage {
         let target = Server::target(&folder.disk(disk_len)?, folder.path())?;
         say(&format!("target     serves a sparse file of {} over iSCSI at", show_size(disk_len)))?;
         say(&format!("           {}", target.uri))?;
-        let export = Server::export(&target.uri, &folder.path().join("nbd.sock"))?;
-        say("export     logs in there, and serves the LUN over NBD at")?;
+        let volume = DemoVolume::make(&target.uri)?;
+        let export = Server::export(&volume.image, &folder.path().join("nbd.sock"))?;
+        say("export     mounts the volume, and serves the image over NBD at")?;
         say(&format!("           {}", export.uri))?;
         let uri: Uri = export.uri.parse()?;
         let disk = open(&uri)?;
@@ -133,6 +138,7 @@ impl Stage {
         let verify = Verify::new(disk)?;
         let handle = verify.handle();
         Ok(Stage {
+            volume,
             servers: Arc::new(Mutex::new(Servers { export, target })),
             device: Arc::new(verify),
             verify: handle,
@@ -193,17 +199,24 @@ impl Stage {
         sent.map_err(|_| Failure::failed("the demo's second thread has ended; report this"))
     }
 
-    /// Reads the whole disk; the device compares it with what was written.
-    fn read_back(&self, disk_len: u64) -> Result<(), Failure> {
+    /// Kills the export once more, for good, and checks what it has left of the volume.
+    fn check_volume(&self) -> Result<byway_fs::fsck::Report, Failure> {
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner).export.kill();
+        self.volume.check()
+    }
+
+    /// Reads the whole image; the device compares it with what was written.
+    fn read_back(&self) -> Result<(), Failure> {
+        let len = self.volume.len;
         say("check      reads everything back and compares it")?;
-        let len = (2 * CHUNK) as usize + self.device.memory_len();
-        let arena = ArenaConfig { len, ..ArenaConfig::default() };
+        let memory = (2 * CHUNK) as usize + self.device.memory_len();
+        let arena = ArenaConfig { len: memory, ..ArenaConfig::default() };
         let core = CoreConfig { arena, ..CoreConfig::default() };
         let mut queue = PollQueue::open(&*self.device, &core)?;
         let no_memory = || Failure::failed("no memory for the check; raise ulimit -l");
         let mut lease = queue.lease(CHUNK as u32).ok_or_else(no_memory)?;
-        for offset in (0..disk_len).step_by(CHUNK as usize) {
-            lease.set_len(CHUNK.min(disk_len - offset) as u32);
+        for offset in (0..len).step_by(CHUNK as usize) {
+            lease.set_len(CHUNK.min(len - offset) as u32);
             let (result, payload) = queue.run_one(Io::read(offset, lease));
             result.map_err(|error| Failure::failed(format!("the check: {error}")))?;
             lease = payload.into_lease().expect("a device gives the lease back");

@@ -27,6 +27,10 @@ pub(super) struct Report {
     /// Blocks that were read back and compared.
     compared_blocks: u64,
     lost_blocks: u64,
+    /// Commits that the killed export had not put in place yet.
+    replayed_commits: u64,
+    /// What fsck has found on its volume.
+    fsck_findings: usize,
 }
 
 /// What the kills have cost.
@@ -48,7 +52,12 @@ fn ms(ns: u64) -> f64 {
 }
 
 impl Report {
-    pub(super) fn new(result: &RunResult, outages: Outages, counts: VerifyCounts) -> Report {
+    pub(super) fn new(
+        result: &RunResult,
+        outages: Outages,
+        counts: VerifyCounts,
+        fsck: &byway_fs::fsck::Report,
+    ) -> Report {
         let tallies = &result.jobs[0].tallies;
         let at = |side: usize, part: f64| ms(tallies[side].service.value_at_quantile(part));
         Report {
@@ -66,12 +75,15 @@ impl Report {
             export_recovery_ms: ms(outages.export.recovery_ns),
             compared_blocks: counts.matched + counts.mismatched,
             lost_blocks: counts.mismatched,
+            replayed_commits: fsck.replayed,
+            fsck_findings: fsck.findings.len(),
         }
     }
 
     /// True where nothing failed and nothing was lost.
     pub(super) fn is_clean(&self) -> bool {
-        self.failed_requests == 0 && self.lost_blocks == 0 && self.compared_blocks > 0
+        let whole = self.failed_requests == 0 && self.lost_blocks == 0 && self.fsck_findings == 0;
+        whole && self.compared_blocks > 0
     }
 
     /// The table for people.
@@ -88,6 +100,7 @@ impl Report {
             ("failed requests", self.failed_requests.to_string()),
             ("blocks read back and compared", self.compared_blocks.to_string()),
             ("blocks lost", self.lost_blocks.to_string()),
+            ("findings of fsck", self.fsck_findings.to_string()),
         ];
         rows.iter().map(|(what, value)| format!("  {what:<34}{value}\n")).collect()
     }

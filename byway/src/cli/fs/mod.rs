@@ -5,7 +5,7 @@ mod dump;
 mod fsck;
 mod info;
 mod mkfs;
-mod on;
+pub(crate) mod on;
 mod wreck;
 
 use super::failure::Failure;

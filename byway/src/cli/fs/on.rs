@@ -19,7 +19,7 @@ use crate::cli::text;
 const ARENA_LEN: usize = 64 << 20;
 
 /// Opens a device and runs `work` with it.
-pub(super) fn device<T: 'static, F>(
+pub(crate) fn device<T: 'static, F>(
     word: &str,
     read_only: bool,
     work: impl FnOnce(Rc<Core>, Arc<dyn BlockDevice>) -> F,
@@ -49,6 +49,6 @@ pub(super) async fn unused(core: &Rc<Core>, device: &Arc<dyn BlockDevice>) -> Re
 }
 
 /// A failure about a device.
-pub(super) fn named(device: &Arc<dyn BlockDevice>, error: impl std::fmt::Display) -> Failure {
+pub(crate) fn named(device: &Arc<dyn BlockDevice>, error: impl std::fmt::Display) -> Failure {
     Failure::failed(format!("{}: {error}", device.info().name))
 }
