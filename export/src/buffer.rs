@@ -292,7 +292,11 @@ mod tests {
     #[test]
     fn memory_is_taken_as_a_whole_or_not_at_all() {
         let core = Core::standalone().unwrap();
-        let (mut one, mut other) = (Buffer::default(), Buffer::default());
+        let (mut one, mut other, mut rest) =
+            (Buffer::default(), Buffer::default(), Buffer::default());
+        // All but 8 MiB of the core's arena.
+        let len = core.arena().stats().len as u32 - (8 << 20);
+        assert!(rest.take(&core, len, 2 << 20));
         assert!(one.take(&core, 6 << 20, 2 << 20));
         assert!(!other.take(&core, 4 << 20, 2 << 20));
         assert!(other.take(&core, 2 << 20, 2 << 20), "nothing was kept");

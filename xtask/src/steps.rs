@@ -83,7 +83,10 @@ pub(crate) const TESTS: &[Step] = &[
         name: "unit",
         what: "unit and integration tests of every room, fuzz corpora replayed",
         needs: &[],
-        action: Action::Tests(&[cmd("cargo test --workspace --no-fail-fast")]),
+        action: Action::Tests(&[Cmd {
+            env: &[("BYWAY_CRASH_STATES", "100000")],
+            line: "cargo test --workspace --no-fail-fast",
+        }]),
     },
     Step {
         name: "valgrind",

@@ -90,6 +90,7 @@ impl Recording {
         let log = self.log.lock().expect("no test panics with it");
         let mut states = States::new(&log, self.before.clone());
         let mut rng = Rng::new(seed ^ 0xc4a5);
+        let core = Core::standalone().expect("an arena");
         let mut checked = 0;
         // Where there are more points than states are wanted, some are left out evenly.
         let points = log.events.len() as u64;
@@ -103,17 +104,18 @@ impl Recording {
                 here.extend((0..RANDOM_PER_POINT).map(|_| states.random(&mut rng)));
             }
             for state in here {
-                self.judge(&state, checked).map_err(|why| {
+                self.judge(&core, &state, checked).map_err(|why| {
                     format!("seed {seed}, after event {} of {points}: {why}", state.point)
                 })?;
                 checked += 1;
             }
         }
+        core.shutdown();
         Ok(checked)
     }
 
-    fn judge(&self, state: &CrashState, number: u64) -> Result<(), String> {
-        let report = look(&state.image)?;
+    fn judge(&self, core: &Rc<Core>, state: &CrashState, number: u64) -> Result<(), String> {
+        let report = look_on(core, &state.image)?;
         if !report.is_clean() {
             return Err(format!("fsck finds {:?}", report.findings));
         }
@@ -121,30 +123,40 @@ impl Recording {
         if !self.digests[promised..].contains(&report.digest) {
             return Err(format!("the names are none of those after operation {promised}"));
         }
-        if number.is_multiple_of(16) { remounted(&state.image, report.digest) } else { Ok(()) }
+        if number.is_multiple_of(16) {
+            remounted(core, &state.image, report.digest)
+        } else {
+            Ok(())
+        }
     }
 }
 
 /// What fsck says to an image.
 pub(crate) fn look(image: &Image) -> Result<Report, String> {
+    let core = Core::standalone().expect("an arena");
+    let report = look_on(&core, image);
+    core.shutdown();
+    report
+}
+
+/// The same on a core that is there already: what its memory costs is paid once.
+fn look_on(core: &Rc<Core>, image: &Image) -> Result<Report, String> {
     let device = disk(image.clone(), SIZE);
-    run(|core: Rc<Core>| async move {
+    run_on(core, |core: Rc<Core>| async move {
         let options = FsckOptions::default();
         fsck(&core, &device, options, |_| {}).await.map_err(|e| e.to_string())
     })
 }
 
 /// A mount replays the journal in place, and leaves the same names and a clean volume.
-fn remounted(image: &Image, digest: u64) -> Result<(), String> {
+fn remounted(core: &Rc<Core>, image: &Image, digest: u64) -> Result<(), String> {
     let device = Arc::new(disk(image.clone(), SIZE));
     let theirs = Arc::clone(&device);
-    let core = Core::standalone().expect("an arena");
-    run_on(&core, |core: Rc<Core>| async move {
+    run_on(core, |core: Rc<Core>| async move {
         let mounted = Volume::mount(&core, theirs, options(Mutation::None)).await;
         mounted.map_err(|e| e.to_string())?.unmount().await.map_err(|e| e.to_string())
     })?;
-    core.shutdown();
-    let report = look(&image_of(&device))?;
+    let report = look_on(core, &image_of(&device))?;
     if !report.is_clean() || report.replayed > 0 || report.digest != digest {
         return Err(format!("after a mount: {report:?}"));
     }
