@@ -205,7 +205,8 @@ impl State {
         while at < self.reader.parked.len() {
             let io = &self.reader.parked[at];
             let theirs = io.offset / BLOCK..(io.offset + io.len).div_ceil(BLOCK);
-            if theirs.start >= blocks.end || blocks.start >= theirs.end {
+            let is_theirs = theirs.start < blocks.end && blocks.start < theirs.end;
+            if !is_theirs || self.reader.is_fetching(&theirs) {
                 at += 1;
                 continue;
             }
