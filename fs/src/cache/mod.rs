@@ -37,10 +37,8 @@ const SMALL_PART: usize = 10;
 /// Names a block of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BlockKey {
-    /// The file.
-    pub ino: u64,
-    /// Its generation.
-    pub generation: u32,
+    /// The file: a number for each time that one was opened, so that nothing outlasts its closing.
+    pub file: u64,
     /// The block within it, in units of 4 KiB.
     pub block: u64,
 }
@@ -48,8 +46,7 @@ pub struct BlockKey {
 impl BlockKey {
     /// Spreads the key's bits; files are read in order, so neighbours must not collide.
     fn hash(self) -> u64 {
-        let file = (self.ino ^ u64::from(self.generation).rotate_left(40))
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let file = self.file.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let mixed = (file ^ self.block).wrapping_mul(0xd6e8_feb8_6659_fd93);
         mixed ^ (mixed >> 32)
     }
@@ -127,7 +124,7 @@ impl Cache {
 
     fn over(memory: Vec<Lease>, bound: usize) -> Cache {
         let len = memory.len() * CHUNK_BLOCKS;
-        let key = BlockKey { ino: 0, generation: 0, block: 0 };
+        let key = BlockKey { file: 0, block: 0 };
         let mut links = Links::new(len);
         let mut free = Queue::default();
         (0..len as u32).for_each(|slot| free.push(&mut links, slot));
@@ -184,24 +181,22 @@ impl Cache {
     }
 
     /// Forgets blocks of a file.
-    pub fn invalidate(&mut self, ino: u64, generation: u32, blocks: Range<u64>) {
-        let is_hit = |key: BlockKey| {
-            (key.ino, key.generation) == (ino, generation) && blocks.contains(&key.block)
-        };
+    pub fn invalidate(&mut self, file: u64, blocks: Range<u64>) {
+        let is_hit = |key: BlockKey| key.file == file && blocks.contains(&key.block);
         let count = blocks.end.saturating_sub(blocks.start);
         if count > self.slots.len() as u64 {
             return self.forget_where(is_hit);
         }
         for block in blocks.clone() {
-            if let Some(slot) = self.find(BlockKey { ino, generation, block }) {
+            if let Some(slot) = self.find(BlockKey { file, block }) {
                 self.release(slot);
             }
         }
     }
 
-    /// Forgets everything of a file, in all its generations.
-    pub fn forget(&mut self, ino: u64) {
-        self.forget_where(|key| key.ino == ino);
+    /// Forgets everything of a file.
+    pub fn forget(&mut self, file: u64) {
+        self.forget_where(|key| key.file == file);
     }
 
     /// Hits, misses, evictions, bytes and the bound.

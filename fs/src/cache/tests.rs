@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn key(ino: u64, block: u64) -> BlockKey {
-    BlockKey { ino, generation: 1, block }
+    BlockKey { file: ino, block }
 }
 
 fn cache() -> Cache {
@@ -145,7 +145,7 @@ proptest! {
                     model.retain(|(other, _), _| *other != ino);
                 }
                 Step::Invalidate(ino, blocks) => {
-                    cache.invalidate(ino, 1, blocks.clone());
+                    cache.invalidate(ino, blocks.clone());
                     model.retain(|(other, b), _| *other != ino || !blocks.contains(b));
                 }
                 Step::Forget(ino) => {

@@ -18,6 +18,7 @@ use byway_engine::block::{
 use byway_engine::core::{Core, Polled};
 use byway_engine::error::ErrorKind;
 
+use super::cached::{FETCHES_MAX, Reader};
 use super::map::{Map, Target};
 use super::message::{ChannelId, ToChannel, ToHome};
 use super::shared::Shared;
@@ -30,10 +31,10 @@ pub(super) const BLOCK: u64 = BLOCK_LEN as u64;
 /// A request of the device.
 pub(super) enum Pending {
     /// A whole request of the submitter.
-    Direct { tag: u64, offset: u64, len: u64 },
+    Direct { tag: u64, offset: u64, len: u64, tells: bool },
     /// A piece of a work: its place in the payload, its place in the file, and whether it fills
-    /// granted blocks.
-    Piece { work: u32, at: u64, offset: u64, len: u64, granted: bool },
+    /// granted blocks. `tells`, here and above: copies of its blocks are unused meanwhile.
+    Piece { work: u32, at: u64, offset: u64, len: u64, granted: bool, tells: bool },
 }
 
 impl Pending {
@@ -67,10 +68,19 @@ pub(super) struct State {
     scratch: Completions,
     /// What is to be forgotten as soon as nothing is in flight there.
     pub(super) forgetting: Vec<(u64, Range<u64>)>,
+    pub(super) reader: Reader,
+    pub(super) beside: Beside,
     /// Flushes that the home was asked for.
     pub(super) flushes: u32,
     seen_size: u64,
-    is_closing: bool,
+    pub(super) is_closing: bool,
+}
+
+/// What the channel does for itself.
+#[derive(Default)]
+pub(super) struct Beside {
+    pub(super) works: u32,
+    pub(super) pieces: u32,
 }
 
 /// The channel as its submitter has it.
@@ -97,8 +107,8 @@ impl FileChannel {
             read_only,
             below,
             map: Map::new(),
-            pending: TagTable::new(2 * depth),
-            works: TagTable::new(depth),
+            pending: TagTable::new(2 * depth + FETCHES_MAX),
+            works: TagTable::new(depth + FETCHES_MAX),
             spare: Vec::with_capacity(depth as usize),
             lists: Lists::new(),
             waiting: VecDeque::new(),
@@ -108,6 +118,8 @@ impl FileChannel {
             done: Vec::with_capacity(depth as usize),
             scratch: Vec::with_capacity(depth as usize),
             forgetting: Vec::new(),
+            reader: Reader::new(Rc::clone(core)),
+            beside: Beside::default(),
             flushes: 0,
             seen_size: shared.device_size(),
             is_closing: false,
@@ -126,6 +138,9 @@ impl FileChannel {
 impl State {
     #[inline]
     fn submit(&mut self, io: Io) -> Result<(), Io> {
+        if io.op == Op::Read && self.shared.facts.stamps.is_on() {
+            return self.submit_cached(io);
+        }
         if let Op::Read | Op::Write = io.op
             && let Some(by) = self.direct_place(&io)
         {
@@ -153,15 +168,23 @@ impl State {
         if self.in_flight() >= self.shared.depth() {
             return Err(io);
         }
-        let pending = Pending::Direct { tag, offset, len: io.len };
+        let (len, is_write) = (io.len, io.op == Op::Write);
+        let tells = is_write && self.shared.facts.stamps.must_tell();
+        let pending = Pending::Direct { tag, offset, len, tells };
         let Ok(own) = self.pending.insert(pending) else { return Err(io) };
-        if io.op == Op::Write {
+        if is_write {
             self.shared.note_write();
+        }
+        if tells {
+            self.shared.facts.stamps.begin(&blocks_of(offset, len));
         }
         io.tag = u64::from(own);
         io.offset = offset.wrapping_add(by);
         self.below.submit(io).map_err(|io| {
             self.pending.remove(own);
+            if tells {
+                self.shared.facts.stamps.end(&blocks_of(offset, len));
+            }
             Io { tag, offset, ..io }
         })
     }
@@ -169,7 +192,7 @@ impl State {
     /// A flush where the device's own is enough.
     pub(super) fn submit_flush(&mut self, io: Io) -> Result<(), Io> {
         let tag = io.tag;
-        let pending = Pending::Direct { tag, offset: 0, len: 0 };
+        let pending = Pending::Direct { tag, offset: 0, len: 0, tells: false };
         let Ok(own) = self.pending.insert(pending) else { return Err(io) };
         self.below.submit(io.with_tag(u64::from(own))).map_err(|io| {
             self.pending.remove(own);
@@ -178,7 +201,9 @@ impl State {
     }
 
     pub(super) fn in_flight(&self) -> u32 {
-        self.pending.len() + self.works.len() + self.done.len() as u32
+        let waiting = (self.done.len() + self.reader.parked.len()) as u32;
+        let all = self.pending.len() + self.works.len() + waiting;
+        all - self.beside.works - self.beside.pieces
     }
 
     /// Sends a message to the home, or keeps it until there is room.
@@ -229,12 +254,14 @@ impl State {
         let mut at = start;
         while at < done.len() {
             let own = done[at].tag as u32;
-            match self.pending.remove(own).expect("the device completes what it was given") {
+            let pending = self.pending.remove(own).expect("the device completes what it was given");
+            self.tell_written(&pending);
+            match pending {
                 Pending::Direct { tag, offset, .. } => {
                     set_back(&mut done[at], tag, offset);
                     at += 1;
                 }
-                Pending::Piece { work, at: place, offset, len, granted } => {
+                Pending::Piece { work, at: place, offset, len, granted, .. } => {
                     let piece = done.swap_remove(at);
                     self.piece_back(work, place, offset..offset + len, granted, piece);
                 }
@@ -244,6 +271,16 @@ impl State {
         // What was granted and is written must be known to the home before it is complete.
         if self.outbox.is_empty() {
             done.append(&mut self.done);
+        }
+    }
+
+    /// Copies from before a write that is over are stale.
+    #[inline]
+    fn tell_written(&self, pending: &Pending) {
+        let (Pending::Direct { offset, len, tells, .. }
+        | Pending::Piece { offset, len, tells, .. }) = *pending;
+        if tells {
+            self.shared.facts.stamps.end(&blocks_of(offset, len));
         }
     }
 
@@ -383,6 +420,11 @@ impl Polled for Shelf {
         let looks = state.is_closing || !state.forgetting.is_empty() || !state.outbox.is_empty();
         looks.then(|| state.wait_source())
     }
+}
+
+/// The blocks that bytes touch.
+pub(super) fn blocks_of(offset: u64, len: u64) -> Range<u64> {
+    offset / BLOCK..(offset + len).div_ceil(BLOCK)
 }
 
 fn set_back(completion: &mut Completion, tag: u64, offset: u64) {

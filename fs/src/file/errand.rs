@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Poll, Waker};
 
+use super::policy::Policy;
 use crate::inode::InodeRef;
 use crate::store::FsError;
 
@@ -18,6 +19,8 @@ pub(super) enum Errand {
     Allocate(Range<u64>),
     /// Bytes are to read as zeroes; with `unmap`, whole blocks are given up.
     Zero { bytes: Range<u64>, unmap: bool },
+    /// What is kept of the file's data is to follow this policy.
+    SetPolicy(Policy),
     /// Everything written before is to be durable.
     Flush,
     /// What was written before is to be data when the volume's next commit is durable.

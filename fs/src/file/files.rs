@@ -15,9 +15,12 @@ use super::File;
 use super::errand::Errand;
 use super::ground::Ground;
 use super::message::TO_HOME_MAX;
+use super::policy::Policy;
+use super::pool::Pool;
 use super::shared::{Facts, Shared};
 use super::steward::Home;
-use crate::format::{BLOCK_LEN, FLAG_VM_PROFILE, MODE_REGULAR, MODE_TYPE};
+use crate::cache::CacheCounts;
+use crate::format::{BLOCK_LEN, FLAG_CACHE_READ, FLAG_VM_PROFILE, MODE_REGULAR, MODE_TYPE};
 use crate::inode::{self, InodeRef};
 use crate::store::{FsError, Op};
 use crate::volume::{AfterFlush, SyncHook, Volume};
@@ -31,12 +34,30 @@ pub struct FileOptions {
     pub read_only: bool,
 }
 
+/// Bytes of memory of one core's cache of file data, where nothing else is said: 64 MiB.
+pub const CACHE_LEN: usize = 64 << 20;
+
+/// How the files of a volume use memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FilesOptions {
+    /// The most bytes that the cache of one core takes, its index included. It is there on cores
+    /// with channels of files whose policy is [`Policy::Read`]; at least some 2 MiB.
+    pub cache_len: usize,
+}
+
+impl Default for FilesOptions {
+    fn default() -> FilesOptions {
+        FilesOptions { cache_len: CACHE_LEN }
+    }
+}
+
 /// The files of one volume, on its core. Clones name the same.
 #[derive(Clone)]
 pub struct Files(Rc<Inner>);
 
 struct Inner {
     ground: Ground,
+    pool: Arc<Pool>,
     hook: RefCell<Option<Rc<dyn SyncHook>>>,
     /// By their inode; an entry goes when the home has ended.
     open: RefCell<BTreeMap<u64, sync::Weak<Shared>>>,
@@ -48,9 +69,15 @@ impl Files {
     /// The files of a volume. There is one such table for each mounted volume: a file that is opened
     /// through two has two homes, which do not know each other.
     pub fn new(volume: &Volume) -> Files {
+        Files::with_options(volume, FilesOptions::default())
+    }
+
+    /// The same, with memory of another size.
+    pub fn with_options(volume: &Volume, options: FilesOptions) -> Files {
+        let pool = Pool::new(options.cache_len);
         let (open, waiting, hook) = (RefCell::default(), RefCell::default(), RefCell::default());
         let ground = Ground::new(volume.clone());
-        let files = Files(Rc::new(Inner { ground, hook, open, waiting }));
+        let files = Files(Rc::new(Inner { ground, pool, hook, open, waiting }));
         let hook: Rc<dyn SyncHook> = Rc::new(Hook(Rc::downgrade(&files.0)));
         volume.add_hook(Rc::clone(&hook));
         *files.0.hook.borrow_mut() = Some(hook);
@@ -109,11 +136,12 @@ impl Files {
     }
 
     fn start(&self, at: InodeRef, size: u64, flags: u32, options: FileOptions) -> Arc<Shared> {
-        let facts = Facts::new(size);
+        let is_cached = flags & FLAG_CACHE_READ != 0;
+        let facts = Facts::new(size, if is_cached { Policy::Read } else { Policy::None });
         let (to_home, inbox) = sync_channel(TO_HOME_MAX);
         let info = self.info(options.name);
-        let device = Arc::clone(self.volume().device());
-        let shared = Arc::new(Shared::new(at, Arc::clone(&facts), to_home, device, info));
+        let (device, pool) = (Arc::clone(self.volume().device()), Arc::clone(&self.0.pool));
+        let shared = Arc::new(Shared::new(at, Arc::clone(&facts), to_home, device, info, pool));
         self.0.open.borrow_mut().insert(at.ino, Arc::downgrade(&shared));
         let is_vm = flags & FLAG_VM_PROFILE != 0;
         let home = Home::new(self.0.ground.clone(), facts, at, is_vm, inbox);
@@ -142,6 +170,11 @@ impl Files {
             self.volume().remove_hook(&hook);
         }
         self.0.ground.release_reserve().await
+    }
+
+    /// What the caches of all cores did and hold.
+    pub fn cache_counts(&self) -> CacheCounts {
+        self.0.pool.counts()
     }
 
     /// The files that are open now.

@@ -5,10 +5,10 @@ use std::ops::Range;
 use byway_engine::block::{Completion, Io, IoResult, Op, Outcome};
 use byway_engine::error::{ErrorKind, IoError};
 
-use super::channel::{BLOCK, Pending, State};
+use super::channel::{BLOCK, Pending, State, blocks_of};
 use super::map::{Mapped, Target};
 use super::message::{Asker, Need, ToHome, kind_of};
-use super::work::{Stage, Work};
+use super::work::{Keep, Stage, Work};
 use crate::store::FsError;
 
 impl State {
@@ -41,7 +41,7 @@ impl State {
         Ok(())
     }
 
-    fn refusal(&self, io: &Io) -> Option<(ErrorKind, &'static str)> {
+    pub(super) fn refusal(&self, io: &Io) -> Option<(ErrorKind, &'static str)> {
         if let Op::CompareAndWrite | Op::ReservationIn | Op::ReservationOut = io.op {
             return Some((ErrorKind::Unsupported, "a file knows no such operation"));
         }
@@ -64,7 +64,7 @@ impl State {
     }
 
     /// A work for a request; there is room, as fewer requests than the depth are in flight.
-    fn begin(&mut self, io: Io) -> u32 {
+    pub(super) fn begin(&mut self, io: Io) -> u32 {
         let mut work = self.spare.pop().unwrap_or_else(Work::empty);
         work.begin(io);
         self.works.insert(work).ok().expect("as many works as requests")
@@ -109,7 +109,7 @@ impl State {
     }
 
     /// Sends pieces for as long as it is known where they go.
-    fn drive(&mut self, number: u32) {
+    pub(super) fn drive(&mut self, number: u32) {
         loop {
             let State { works, map, .. } = self;
             let work = works.get_mut(number).expect("a number names a work until its end");
@@ -157,7 +157,12 @@ impl State {
         let fua = work.fua && !fresh;
         let place = offset.wrapping_add(bno.wrapping_sub(entry.first).wrapping_mul(BLOCK));
         let io = if is_write { Io::write(place, payload) } else { Io::read(place, payload) };
-        let piece = Pending::Piece { work: number, at, offset, len, granted };
+        self.beside.pieces += u32::from(work.keep == Keep::Fetch);
+        let tells = is_write && self.shared.facts.stamps.must_tell();
+        if tells {
+            self.shared.facts.stamps.begin(&blocks_of(offset, len));
+        }
+        let piece = Pending::Piece { work: number, at, offset, len, granted, tells };
         self.send_below(Io { fua, ..io }, piece);
     }
 
@@ -184,6 +189,7 @@ impl State {
         let State { works, lists, .. } = self;
         let work = works.get_mut(number).expect("a number names a work until its end");
         work.out -= 1;
+        self.beside.pieces -= u32::from(work.keep == Keep::Fetch);
         work.spread.put(at, piece.payload, lists);
         let is_written = piece.result.is_ok();
         if let Err(mut error) = piece.result {
@@ -263,8 +269,16 @@ impl State {
 
     fn end(&mut self, number: u32, outcome: Outcome) {
         let mut work = self.works.remove(number).expect("a number names a work until its end");
-        self.done.push(work.complete(outcome));
+        let done = work.complete(outcome);
+        let (keep, offset, blocks) = (work.keep, work.offset, blocks_of(work.offset, work.len));
+        if keep != Keep::Nothing && done.result.is_ok() {
+            self.keep(offset, &work.stamps, &done.payload);
+        }
         self.spare.push(work);
+        match keep {
+            Keep::Fetch => self.fetched(blocks, done),
+            _ => self.done.push(done),
+        }
     }
 
     /// The home tells where bytes lie.

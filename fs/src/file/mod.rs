@@ -5,6 +5,7 @@
 //! else. Everything else (space, holes, flushes of new data, sharing) is asked of the file's home, a
 //! task on the volume's core. `docs/decisions/fs-files.md` says how the two keep faith.
 
+mod cached;
 mod channel;
 mod errand;
 mod files;
@@ -13,6 +14,8 @@ mod ground;
 mod intake;
 mod map;
 mod message;
+mod policy;
+mod pool;
 mod shared;
 mod spread;
 mod steward;
@@ -36,8 +39,9 @@ use errand::{Errand, Reply, Ticket};
 use message::{TO_CHANNEL_MAX, ToHome};
 use shared::Shared;
 
-pub use files::{FileOptions, Files};
+pub use files::{CACHE_LEN, FileOptions, Files, FilesOptions};
 pub use map::MAPPED_MAX;
+pub use policy::Policy;
 
 /// An open file. Clones name the same one; the last of them and of its channels closes it.
 #[derive(Clone)]
@@ -77,6 +81,12 @@ impl File {
     /// Makes bytes read as zeroes; all of them have space then.
     pub async fn zero_range(&self, bytes: Range<u64>) -> Result<(), FsError> {
         self.change(Errand::Zero { bytes, unmap: false }).await
+    }
+
+    /// Whether what is read of this file stays in the memory of the cores that read it. The file
+    /// keeps the policy; open channels follow it from here on.
+    pub async fn set_cache_policy(&self, policy: Policy) -> Result<(), FsError> {
+        self.change(Errand::SetPolicy(policy)).await
     }
 
     /// Makes everything that was written before durable.

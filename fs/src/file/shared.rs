@@ -8,6 +8,8 @@ use std::task::Waker;
 use byway_engine::block::{BlockDevice, DeviceInfo};
 
 use super::message::{ChannelId, ToHome};
+use super::policy::{Policy, Stamps};
+use super::pool::Pool;
 use crate::inode::InodeRef;
 
 /// Facts that the home sets and channels read with plain loads.
@@ -22,10 +24,12 @@ pub(super) struct Facts {
     /// Wakes the home's task; there once it ran.
     waker: OnceLock<Waker>,
     next_channel: AtomicU64,
+    /// The policy of caching, and what makes copies stale.
+    pub(super) stamps: Stamps,
 }
 
 impl Facts {
-    pub(super) fn new(size: u64) -> Arc<Facts> {
+    pub(super) fn new(size: u64, policy: Policy) -> Arc<Facts> {
         Arc::new(Facts {
             size: size.into(),
             changes: 0.into(),
@@ -33,6 +37,7 @@ impl Facts {
             wrote: false.into(),
             waker: OnceLock::new(),
             next_channel: 0.into(),
+            stamps: Stamps::new(policy),
         })
     }
 
@@ -89,6 +94,9 @@ pub(super) struct Shared {
     to_home: Option<SyncSender<ToHome>>,
     pub(super) device: Arc<dyn BlockDevice>,
     info: DeviceInfo,
+    pub(super) pool: Arc<Pool>,
+    /// What the file is called in caches.
+    pub(super) file: u64,
 }
 
 impl Shared {
@@ -99,8 +107,10 @@ impl Shared {
         to_home: SyncSender<ToHome>,
         device: Arc<dyn BlockDevice>,
         info: DeviceInfo,
+        pool: Arc<Pool>,
     ) -> Shared {
-        Shared { at, facts, to_home: Some(to_home), device, info }
+        let file = pool.new_file();
+        Shared { at, facts, to_home: Some(to_home), device, info, pool, file }
     }
 
     pub(super) fn to_home(&self) -> &SyncSender<ToHome> {

@@ -27,6 +27,17 @@ pub(super) enum Stage {
     Flushing(u32),
 }
 
+/// What of the bytes that a work reads goes into the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// Nothing.
+    Nothing,
+    /// A copy; the bytes are the submitter's.
+    Copy,
+    /// A copy; the channel itself wanted them.
+    Fetch,
+}
+
 /// The request.
 pub(super) struct Work {
     pub(super) tag: u64,
@@ -46,6 +57,9 @@ pub(super) struct Work {
     pub(super) spread: Spread,
     /// What the home answered, for this request.
     pub(super) given: Vec<Mapped>,
+    pub(super) keep: Keep,
+    /// The stamps of the regions that it reads, of its beginning.
+    pub(super) stamps: Vec<Option<u64>>,
 }
 
 impl Work {
@@ -63,6 +77,8 @@ impl Work {
             error: None,
             spread: Spread::default(),
             given: Vec::new(),
+            keep: Keep::Nothing,
+            stamps: Vec::new(),
         })
     }
 
@@ -72,6 +88,8 @@ impl Work {
         (self.op, self.fua, self.at) = (io.op, io.fua, io.offset);
         (self.stage, self.out, self.must_flush) = (Stage::Driving, 0, false);
         self.error = None;
+        self.keep = Keep::Nothing;
+        self.stamps.clear();
         self.spread.fill(io.payload);
     }
 

@@ -14,6 +14,7 @@ mod clone;
 mod cow;
 mod flush;
 mod lookup;
+mod policy;
 mod size;
 mod status;
 mod write;
@@ -254,11 +255,13 @@ impl Home {
             Need::Flush => return self.flush_for(asker).await,
             Need::Zero { bytes, unmap } => {
                 let op = IoOp::WriteZeroes;
-                let done = self.zero(bytes.clone(), unmap).await;
+                let done = self.zero_and_tell(bytes.clone(), unmap).await;
                 ToChannel::Done { work, result: done_or(op, bytes, done) }
             }
             Need::Discard(bytes) => {
+                let held = self.hide_copies(blocks_of(&bytes));
                 let done = self.discard(bytes.clone()).await;
+                self.facts.stamps.end(&held);
                 ToChannel::Done { work, result: done_or(IoOp::Discard, bytes, done) }
             }
             Need::Status(bytes) => {
@@ -292,9 +295,10 @@ impl Home {
 
     async fn run_errand(&mut self, errand: Errand) -> Result<Reply, FsError> {
         match errand {
-            Errand::Truncate(size) => self.truncate(size).await?,
+            Errand::Truncate(size) => self.truncate_and_tell(size).await?,
             Errand::Allocate(bytes) => self.allocate(bytes).await?,
-            Errand::Zero { bytes, unmap } => self.zero(bytes, unmap).await?,
+            Errand::Zero { bytes, unmap } => self.zero_and_tell(bytes, unmap).await?,
+            Errand::SetPolicy(policy) => self.set_policy(policy).await?,
             Errand::Flush => self.settle().await?,
             Errand::Convert => self.flush_data().await?,
             Errand::SeekData(from) => return self.seek_data(from).await.map(Reply::Place),
@@ -304,7 +308,7 @@ impl Home {
                 return self.read_bytes(offset, len).await.map(Reply::Bytes);
             }
             Errand::WriteBytes { offset, bytes } => {
-                return self.write_bytes(offset, bytes).await.map(|at| Reply::Place(Some(at)));
+                return self.write_and_tell(offset, bytes).await.map(|at| Reply::Place(Some(at)));
             }
         }
         Ok(Reply::Done)

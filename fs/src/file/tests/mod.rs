@@ -1,4 +1,5 @@
 //! Stories of files on a volume whose metadata is in memory.
 
+mod caching;
 mod lab;
 mod stories;
