@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use super::files::args::{CatArgs, CpArgs, LsArgs, MkdirArgs, RmArgs};
 use super::fs::args::{DumpArgs, FsCommand, FsckArgs, MkfsArgs};
+use super::image::args::ImageCommand;
 use super::nbd::NbdCommand;
 use super::words::WordArgs;
 
@@ -68,6 +70,21 @@ pub(crate) enum Command {
     Fsck(FsckArgs),
     /// Show any structure of a volume
     Dump(DumpArgs),
+    /// Disks of virtual machines in a volume
+    Image {
+        #[command(subcommand)]
+        command: ImageCommand,
+    },
+    /// Copy files between this host and volumes
+    Cp(CpArgs),
+    /// List a folder of a volume
+    Ls(LsArgs),
+    /// Print a file of a volume
+    Cat(CatArgs),
+    /// Remove files of a volume
+    Rm(RmArgs),
+    /// Make folders in a volume
+    Mkdir(MkdirArgs),
     /// Look at a volume as a whole, and change it
     Fs {
         #[command(subcommand)]

@@ -11,7 +11,9 @@ mod demo;
 mod doors;
 mod export;
 mod failure;
+mod files;
 mod fs;
+mod image;
 mod iscsi;
 mod log;
 mod lun;
@@ -80,6 +82,12 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Mkfs(args) => fs::mkfs(&args),
         Command::Fsck(args) => fs::fsck(&args),
         Command::Dump(args) => fs::dump(&args),
+        Command::Image { command } => image::run(&command),
+        Command::Cp(args) => files::cp(&args),
+        Command::Ls(args) => files::ls(&args),
+        Command::Cat(args) => files::cat(&args),
+        Command::Rm(args) => files::rm(&args),
+        Command::Mkdir(args) => files::mkdir(&args),
         Command::Fs { command } => fs::run(&command),
         Command::Version => {
             let hash = byway_bench::machine::GIT_HASH;

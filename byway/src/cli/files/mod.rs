@@ -11,5 +11,5 @@ mod rm;
 pub(crate) use cat::cat;
 pub(crate) use cp::cp;
 pub(crate) use ls::{ls, rows};
-pub(crate) use place::Within;
+pub(crate) use place::{Within, own};
 pub(crate) use rm::{mkdir, rm};

@@ -13,7 +13,7 @@ use args::FsCommand;
 
 pub(crate) use dump::dump;
 pub(crate) use fsck::{USAGE as FSCK_USAGE, fsck};
-pub(crate) use mkfs::mkfs;
+pub(crate) use mkfs::{mkfs, own_ids};
 
 pub(crate) fn run(command: &FsCommand) -> Result<(), Failure> {
     match command {
