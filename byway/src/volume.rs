@@ -96,10 +96,7 @@ impl MountedVolume {
     ///
     /// # Errors
     /// Those of `work`; [`FsError::Stale`] where the home core has ended.
-    pub fn run<T, F>(
-        &self,
-        work: impl FnOnce(Home) -> F + Send + 'static,
-    ) -> Result<T, FsError>
+    pub fn run<T, F>(&self, work: impl FnOnce(Home) -> F + Send + 'static) -> Result<T, FsError>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, FsError>> + 'static,

@@ -16,8 +16,8 @@ use byway_export::nbd::{FileRight, Guests, ListenOn, ServerLimits, SharedRight};
 use super::args::ExportArgs;
 use super::crew::{Cores, Crew, ExportPlan, ServerPlan, Station, Threads};
 use super::failure::Failure;
-use super::{output, text};
 use super::place::uri;
+use super::{output, text};
 
 /// How often the server looks whether it is to end, in nanoseconds.
 const LOOK_NS: u64 = 50_000_000;

@@ -124,7 +124,8 @@ fn paired(uri: &str) -> String {
     }
     // Brackets of an address lie before the first slash of what follows the scheme.
     let start = uri.find("://").map_or(0, |at| at + 3);
-    let start = if start == 0 { 0 } else { uri[start..].find('/').map_or(uri.len(), |at| start + at) };
+    let start =
+        if start == 0 { 0 } else { uri[start..].find('/').map_or(uri.len(), |at| start + at) };
     let (address, rest) = uri.split_at(start);
     format!("{address}{}", rest.replace('[', "%5B").replace(']', "%5D"))
 }

@@ -31,7 +31,8 @@ impl Inside<'_> {
 
     fn read(&self, offset: u64) -> Result<Vec<u8>, Failure> {
         let file = self.file.clone();
-        let read = self.volume.run(move |_| async move { file.read_at(offset, CHUNK as u32).await });
+        let read =
+            self.volume.run(move |_| async move { file.read_at(offset, CHUNK as u32).await });
         read.map_err(|error| self.failed(&error))
     }
 

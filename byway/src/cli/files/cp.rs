@@ -172,9 +172,9 @@ impl End {
             };
         };
         let at = path.to_vec();
-        let found = within.volume.run(move |home| async move {
-            home.volume.open_root().attributes(&at, true).await
-        });
+        let found = within
+            .volume
+            .run(move |home| async move { home.volume.open_root().attributes(&at, true).await });
         match found {
             Ok(found) if found.mode & MODE_TYPE == MODE_DIRECTORY => Ok(What::Folder),
             Ok(_) => Ok(What::File),

@@ -33,7 +33,9 @@ pub(crate) fn ls(args: &LsArgs) -> Result<(), Failure> {
         return text::print_json(&rows);
     }
     if !args.long {
-        return output::print(&rows.iter().map(|row| format!("{}\n", row.name)).collect::<String>());
+        return output::print(
+            &rows.iter().map(|row| format!("{}\n", row.name)).collect::<String>(),
+        );
     }
     let cells = |row: &Row| {
         let owner = format!("{}:{}", row.uid, row.gid);

@@ -35,7 +35,9 @@ fn target(args: &DumpArgs) -> Result<Target, Failure> {
         "superblock" | "super" => Target::Super,
         "backup" => Target::Backup(small()?.into()),
         "slot" => Target::Slot(small()?),
-        "group" => Target::Group(number().and_then(|n| u32::try_from(n).map_err(|_| too_large(n)))?),
+        "group" => {
+            Target::Group(number().and_then(|n| u32::try_from(n).map_err(|_| too_large(n)))?)
+        }
         "groupmap" => Target::GroupMap,
         "inode" => Target::Inode(number()?),
         "journal" => Target::Journal(small()?),

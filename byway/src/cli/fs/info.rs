@@ -138,7 +138,9 @@ pub(super) fn grow(args: &VolumeArgs) -> Result<(), Failure> {
         Ok((before, grown.map_err(named)?))
     })?;
     if args.json {
-        return text::print_json(&serde_json::json!({ "blocks_before": grown.0, "blocks": grown.1 }));
+        return text::print_json(
+            &serde_json::json!({ "blocks_before": grown.0, "blocks": grown.1 }),
+        );
     }
     let sized = |blocks: u64| text::size(blocks * BLOCK_LEN as u64);
     output::print(&format!("{}: {} before, {} now\n", args.uri, sized(grown.0), sized(grown.1)))

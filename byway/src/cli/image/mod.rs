@@ -129,9 +129,9 @@ fn list(args: &PlaceArgs) -> Result<(), Failure> {
     if args.json {
         return text::print_json(&rows);
     }
-    let cells = rows.iter().map(|row| {
-        vec![row.name.clone(), text::size(row.size), text::size(row.allocated)]
-    });
+    let cells = rows
+        .iter()
+        .map(|row| vec![row.name.clone(), text::size(row.size), text::size(row.allocated)]);
     let cells: Vec<_> = cells.collect();
     output::print(&text::table(&["name", "size", "taken"], &cells))
 }
