@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+#[allow(dead_code, reason = "each test uses a part of it")]
 mod common;
 
 use common::{Folder, byway, failure};

@@ -18,9 +18,9 @@ pub(crate) enum ImageCommand {
     Info(PlaceArgs),
     /// Remove an image
     Rm(RemoveArgs),
-    /// Copy a disk of this host into a new image; formats other than raw by qemu-img
+    /// Copy a raw disk of this host into a new image; for other formats export it and use qemu-img
     Import(ImportArgs),
-    /// Copy an image into a file of this host; formats other than raw by qemu-img
+    /// Copy an image into a raw file of this host
     Export(OutArgs),
 }
 
@@ -82,9 +82,6 @@ pub(crate) struct ImportArgs {
     /// The new image: fs:[DEVICE-URI]/path
     #[arg(value_name = "URI")]
     pub(crate) uri: String,
-    /// What the file is: raw, qcow2 or another word of qemu-img
-    #[arg(long, default_value = "raw")]
-    pub(crate) format: String,
 }
 
 #[derive(Debug, clap::Args)]
@@ -94,7 +91,4 @@ pub(crate) struct OutArgs {
     pub(crate) uri: String,
     /// The file of this host to make
     pub(crate) file: PathBuf,
-    /// What the file shall be: raw, qcow2 or another word of qemu-img
-    #[arg(long, default_value = "raw")]
-    pub(crate) format: String,
 }

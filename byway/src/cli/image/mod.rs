@@ -1,7 +1,6 @@
 //! `byway image`: disks of virtual machines as files of a volume.
 
 pub(crate) mod args;
-mod qemu;
 mod transfer;
 
 use byway_bench::words::size;

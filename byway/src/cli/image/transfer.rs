@@ -3,22 +3,16 @@
 use byway_fs::file::FileOptions;
 
 use super::args::{ImportArgs, OutArgs};
-use super::{make, qemu};
+use super::make;
 use crate::cli::failure::Failure;
 use crate::cli::files::Within;
 use crate::cli::files::copy::{Inside, host, into_volume, out_of_volume};
 
 pub(super) fn import(args: &ImportArgs) -> Result<(), Failure> {
-    let len = match args.format.as_str() {
-        "raw" => std::fs::metadata(&args.file).map_err(|e| host(&args.file, &e))?.len(),
-        format => qemu::virtual_size(&args.file, format)?,
-    };
+    let len = std::fs::metadata(&args.file).map_err(|e| host(&args.file, &e))?.len();
     let at = Within::open(&args.uri, false)?;
     make(&at, len.next_multiple_of(512), false)?;
-    let imported = match args.format.as_str() {
-        "raw" => raw_in(args, &at),
-        format => qemu::copy_in(&args.file, format, &at),
-    };
+    let imported = raw_in(args, &at);
     if imported.is_err() {
         // The first failure is what is told.
         let _left = at.run(|home, path| async move { home.volume.open_root().unlink(&path).await });
@@ -35,10 +29,7 @@ fn raw_in(args: &ImportArgs, at: &Within) -> Result<(), Failure> {
 
 pub(super) fn export(args: &OutArgs) -> Result<(), Failure> {
     let at = Within::open(&args.uri, true)?;
-    let exported = match args.format.as_str() {
-        "raw" => inside(&at, true).and_then(|from| out_of_volume(&from, &args.file).map(drop)),
-        format => qemu::copy_out(&at, format, &args.file),
-    };
+    let exported = inside(&at, true).and_then(|from| out_of_volume(&from, &args.file).map(drop));
     let closed = at.close();
     exported.and(closed)
 }

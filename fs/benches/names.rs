@@ -3,7 +3,7 @@
 //! loses what it holds. Memory of `touched` was written before, so that the kernel clears no pages
 //! while the clock runs.
 //!
-//! `cargo run --release -p byway-fs --example names [touched | /dev/DEVICE]`
+//! `cargo bench -p byway-fs --bench names -- [touched | /dev/DEVICE]`
 
 use std::error::Error;
 use std::path::Path;

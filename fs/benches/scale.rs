@@ -1,7 +1,7 @@
 //! The sizes that a volume must bear, with the time and the peak of memory of each step: a volume of
 //! 64 TiB on a sparse file, its mount, a million names, their listing, a check of them all.
 //!
-//! `cargo run --release -p byway-fs --example scale FILE [NAMES]` makes the file; with a third
+//! `cargo bench -p byway-fs --bench scale -- FILE [NAMES]` makes the file; with a third
 //! argument it checks what is there, in a process of its own, and removes it.
 
 use std::error::Error;
