@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use byway_engine::api::Disk;
-use byway_engine::block::{BlockDevice, Io, Op};
+use byway_engine::block::{Io, Op};
 
 use super::super::{File, FilesOptions, Policy};
 use super::lab::{BLOCK, Lab};
@@ -40,7 +40,9 @@ fn a_second_pass_reads_nothing_from_the_device() {
         pass(&lab, &disk, len);
         // What is still being fetched arrives.
         drop(disk);
-        (0..1000).for_each(|_| drop(lab.core.turn(false)));
+        (0..1000).for_each(|_| {
+            lab.core.turn(false);
+        });
         let disk = lab.disk(&file);
         pass(&lab, &disk, len);
         let before = lab.ios(Op::Read);
@@ -150,7 +152,9 @@ fn the_bound_holds_and_a_scan_leaves_what_is_hot() {
     hot(&lab);
     assert_eq!(lab.ios(Op::Read), before, "the scan left the hot set");
     drop((disk, file));
-    (0..1000).for_each(|_| drop(lab.core.turn(false)));
+    (0..1000).for_each(|_| {
+        lab.core.turn(false);
+    });
     let counts = lab.files.cache_counts();
     assert_eq!((counts.bytes, counts.bound), (0, 0), "the memory went with its last channel");
 }
