@@ -1,7 +1,7 @@
 //! Random operations on files against plain vectors of bytes: through several channels, in sectors,
 //! blocks and bytes, on clones, across closing and opening.
 //!
-//! `BYWAY_FSX_STEPS` sets the operations of each of the five seeds.
+//! `BYWAY_FSX_STEPS` sets the operations of each of the six seeds.
 
 #![allow(clippy::unwrap_used, reason = "what cannot be set up fails the test")]
 
@@ -13,7 +13,8 @@ use byway_engine::api::Disk;
 use byway_engine::block::mem::MemDevice;
 use byway_engine::block::wrap::SplitMix64;
 use byway_engine::block::{BlockDevice, Io, Payload, SegmentList};
-use byway_fs::file::File;
+use byway_fs::file::{File, Policy};
+use byway_fs::fsck::{FsckOptions, fsck};
 
 use files::{Bed, make, new_core, run_on};
 
@@ -254,13 +255,15 @@ impl Fsx {
     }
 }
 
-fn run(seed: u64, steps: u64) {
+fn run(seed: u64, steps: u64, policy: Policy) {
     let device: Arc<dyn BlockDevice> = Arc::new(MemDevice::new(256 << 20).unwrap());
     let core = new_core();
     run_on(&core, make(core.clone(), Arc::clone(&device)));
     core.shutdown();
-    let bed = Bed::mount(device);
+    let bed = Bed::mount(Arc::clone(&device));
     let file = bed.open("a");
+    let set = file.clone();
+    bed.run(async move { set.set_cache_policy(policy).await }).unwrap();
     let disks = (0..3).map(|_| bed.disk(&file)).collect();
     let open = vec![Open { file, disks, bytes: Vec::new(), has_name: true }];
     let mut fsx = Fsx { bed, random: SplitMix64::new(seed), open, history: Vec::new() };
@@ -276,6 +279,19 @@ fn run(seed: u64, steps: u64) {
     }
     let names = fsx.open.iter().filter(|open| open.has_name).count();
     assert_eq!(names, 1, "seed {seed}");
+    let hits = fsx.bed.files.cache_counts().hits;
+    assert_eq!(hits > 0, policy == Policy::Read, "seed {seed}");
+    fsx.open.clear();
+    let (volume, files) = (fsx.bed.volume.clone(), fsx.bed.files.clone());
+    let left = async move {
+        files.close().await?;
+        volume.unmount().await
+    };
+    fsx.bed.run(left).unwrap();
+    let core = fsx.bed.core.clone();
+    let check = async move { fsck(&core, &*device, FsckOptions { repair: false }, |_| {}).await };
+    let report = fsx.bed.run(check).unwrap();
+    assert_eq!(report.findings, [], "seed {seed}");
 }
 
 fn steps() -> u64 {
@@ -285,25 +301,30 @@ fn steps() -> u64 {
 
 #[test]
 fn seed_1() {
-    run(1, steps());
+    run(1, steps(), Policy::None);
 }
 
 #[test]
 fn seed_2() {
-    run(2, steps());
+    run(2, steps(), Policy::None);
 }
 
 #[test]
 fn seed_3() {
-    run(3, steps());
+    run(3, steps(), Policy::None);
 }
 
 #[test]
 fn seed_4() {
-    run(4, steps());
+    run(4, steps(), Policy::None);
 }
 
 #[test]
 fn seed_5() {
-    run(5, steps());
+    run(5, steps(), Policy::None);
+}
+
+#[test]
+fn seed_6_with_the_cache() {
+    run(6, steps(), Policy::Read);
 }

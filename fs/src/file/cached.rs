@@ -16,7 +16,7 @@ use std::rc::Rc;
 use byway_engine::block::{Completion, Io, Op, Payload};
 use byway_engine::core::Core;
 
-use super::channel::{BLOCK, State};
+use super::channel::{BLOCK, State, blocks_of};
 use super::policy::REGION_BLOCKS;
 use super::pool::CoreCache;
 use super::work::Keep;
@@ -72,10 +72,18 @@ impl State {
             self.done.push(io.done());
         } else if self.reader.is_fetching(&blocks) {
             self.reader.parked.push(io);
-        } else if self.covers_whole(io.offset, io.len) || !self.fetch(blocks) {
+        } else if self.covers_whole(io.offset, io.len) {
             self.begin_kept(io);
         } else {
-            self.reader.parked.push(io);
+            // A fetch of nothing but holes is over at once.
+            self.fetch(blocks.clone());
+            if self.reader.is_fetching(&blocks) {
+                self.reader.parked.push(io);
+            } else if self.copy_held(&mut io) {
+                self.done.push(io.done());
+            } else {
+                self.begin_kept(io);
+            }
         }
         if let Some(blocks) = ahead {
             self.fetch_ahead(blocks);
@@ -172,6 +180,8 @@ impl State {
         let lease = if len > 0 { self.reader.core.lease(len as u32) } else { None };
         let Some(lease) = lease else { return false };
         self.beside.works += 1;
+        // The file may have become shorter.
+        let blocks = blocks_of(start, len);
         self.reader.fetching.push(blocks.clone());
         let number = self.begin(Io::read(start, lease));
         self.note_stamps(number, blocks, Keep::Fetch);
