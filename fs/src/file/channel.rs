@@ -159,7 +159,9 @@ impl State {
         let entry = self.map.find(io.offset / BLOCK)?;
         let Target::Disk { bno, writable, fresh } = entry.target else { return None };
         let may = io.op == Op::Read || (writable && !(io.fua && fresh > 0));
-        (may && end <= entry.end() * BLOCK).then(|| (bno.wrapping_sub(entry.first)) * BLOCK)
+        // It wraps where a block lies nearer to the start of the device than of the file.
+        (may && end <= entry.end() * BLOCK)
+            .then(|| bno.wrapping_sub(entry.first).wrapping_mul(BLOCK))
     }
 
     #[inline]

@@ -39,6 +39,19 @@ fn an_overwrite_is_one_request_of_the_device_and_no_change_of_metadata() {
 }
 
 #[test]
+fn a_block_may_lie_nearer_to_the_start_of_the_device_than_of_the_file() {
+    let lab = Lab::new();
+    let file = lab.file("a", 1 << 40);
+    let disk = lab.disk(&file);
+    let far = 1 << 39;
+    lab.write(&disk, far, &[1; 8192]);
+    lab.flush(&disk);
+    lab.write(&disk, far + BLOCK, &[2; 4096]);
+    assert_eq!(lab.read(&disk, far, 4096), [1; 4096]);
+    assert_eq!(lab.read(&disk, far + BLOCK, 4096), [2; 4096]);
+}
+
+#[test]
 fn a_closed_file_opens_with_what_was_written_without_a_flush() {
     let lab = Lab::new();
     let file = lab.file("a", 1 << 20);
