@@ -217,7 +217,7 @@ fn start(key: String, device: &Uri, read_only: bool) -> Result<Mount, SetupError
 /// Opens the file that a URI names, and mounts its volume where it is not.
 pub(crate) fn open(uri: &FsUri, wanted: OpenOptions) -> Result<Arc<dyn BlockDevice>, SetupError> {
     let FsVolume::Device(device) = &uri.volume else {
-        let remedy = "write fs:[DEVICE-URI]/path, or add a [[volume]] to the configuration";
+        let remedy = "write fs:[DEVICE-URI]/path";
         return Err(SetupError::new(uri.to_string(), "no volume has this name", remedy));
     };
     let read_only = wanted.read_only || uri.read_only;

@@ -5,9 +5,8 @@ use super::finding::Code;
 use super::reader::Gone;
 use super::tree::walk;
 use crate::format::{
-    BITS_PER_BLOCK, BitmapHead, Bits, GROUP_MAP_AT, GROUP_MAP_BLOCKS, GROUP_PENDING_AT,
-    GROUP_PENDING_LEN, GROUP_REFCOUNTS_AT, GROUP_REFCOUNTS_LEN, GroupCore, Kind, bits_in,
-    check_bits,
+    BITS_PER_BLOCK, Bits, GROUP_MAP_AT, GROUP_MAP_BLOCKS, GROUP_PENDING_AT, GROUP_PENDING_LEN,
+    GROUP_REFCOUNTS_AT, GROUP_REFCOUNTS_LEN, GroupCore, Kind, bits_in, check_bits, count_bits,
 };
 use crate::store::{Block, Run, Want};
 use crate::tree::Record;
@@ -67,21 +66,9 @@ async fn map_anew(c: &mut Check, bno: u64, first: u32, bits: u32) -> Result<Vec<
     groups.iter().for_each(|group| {
         map.set(group - first, 1);
     });
-    set_counts(&mut block, bits);
+    count_bits(&mut block, bits);
     c.put(bno, block);
     Ok(groups)
-}
-
-/// Computes the counts of a block of bits.
-pub(crate) fn set_counts(block: &mut Block, bits: u32) {
-    let map = Bits::of(block);
-    let free = bits - map.count(0, bits);
-    let (longest, first) = (map.longest_run(bits), map.next_clear(0, bits).unwrap_or(bits));
-    let head = BitmapHead::of_mut(block);
-    head.bits = bits.into();
-    head.free = free.into();
-    head.largest_run = longest.into();
-    head.first_free = first.into();
 }
 
 async fn look_at_group(c: &mut Check, group: u32) -> Result<GroupFacts, Gone> {

@@ -2,12 +2,12 @@
 
 use super::check::Check;
 use super::finding::Code;
-use super::groups::{MAP_WANT, set_counts};
+use super::groups::MAP_WANT;
 use super::reader::Gone;
 use super::work::Work;
 use crate::format::{
     BITS_PER_BLOCK, Bits, GROUP_MAP_AT, GROUP_REFCOUNTS_AT, GROUP_REFCOUNTS_LEN, GroupCore, Kind,
-    SLOTS, SlotCore, bits_in,
+    SLOTS, SlotCore, bits_in, count_bits,
 };
 use crate::store::{Block, Run, Want};
 
@@ -41,7 +41,7 @@ async fn initialise(c: &mut Check, group: u32) -> Result<(), Gone> {
     let bits = bits_in(c.geometry().groups().into(), index);
     c.mend(GROUP_MAP_AT + index, MAP_WANT, |block| {
         Bits::of_mut(block).set((u64::from(group) % BITS_PER_BLOCK) as u32, 1);
-        set_counts(block, bits);
+        count_bits(block, bits);
     })
     .await
 }
@@ -79,7 +79,7 @@ fn blocks_of(c: &Check, group: u32) -> Vec<Block> {
         let map = Bits::of_mut(&mut block);
         let from = (index as usize * WORDS).min(words.len());
         map.put_words(words[from..].iter().copied());
-        set_counts(&mut block, bits_in(len, index));
+        count_bits(&mut block, bits_in(len, index));
         block
     };
     (0..u64::from(c.geometry().bitmap_blocks())).map(block).collect()
